@@ -1,0 +1,42 @@
+/* endian.h - little-endian loads and stores at any address. */
+#ifndef TSL_ENDIAN_H
+#define TSL_ENDIAN_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define TSL_LE32(x) __builtin_bswap32(x)
+#define TSL_LE64(x) __builtin_bswap64(x)
+#else
+#define TSL_LE32(x) (x)
+#define TSL_LE64(x) (x)
+#endif
+
+static inline uint32_t tsl_load32(const void *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return TSL_LE32(v);
+}
+
+static inline uint64_t tsl_load64(const void *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return TSL_LE64(v);
+}
+
+static inline void tsl_store32(void *p, uint32_t v)
+{
+    v = TSL_LE32(v);
+    memcpy(p, &v, sizeof v);
+}
+
+static inline void tsl_store64(void *p, uint64_t v)
+{
+    v = TSL_LE64(v);
+    memcpy(p, &v, sizeof v);
+}
+
+#endif

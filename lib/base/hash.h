@@ -1,0 +1,74 @@
+/* hash.h - XXH3, and an order-independent sum of row hashes.  The only includer of
+ * xxhash.h.
+ *
+ * Source: xxHash (BSD-2), XXH3 64 and 128 bits.  The sum is the sum modulo 2^128 of the
+ * 128-bit hashes of the rows' bytes: equal multisets of rows give equal sums in any
+ * order, and an accidental difference goes unseen with probability 2^-128. Threads: pure
+ * functions; a state or a sum has one owner. */
+#ifndef TSL_HASH_H
+#define TSL_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+struct tsl_u128 {
+    uint64_t lo, hi;
+};
+
+static inline uint64_t tsl_hash64(const void *p, size_t n, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(p, n, seed);
+}
+
+static inline struct tsl_u128 tsl_hash128(const void *p, size_t n)
+{
+    XXH128_hash_t h = XXH3_128bits(p, n);
+    return (struct tsl_u128){ h.low64, h.high64 };
+}
+
+static inline void tsl_u128_add(struct tsl_u128 *sum, struct tsl_u128 x)
+{
+    sum->lo += x.lo;
+    sum->hi += x.hi + (sum->lo < x.lo);
+}
+
+static inline void tsl_u128_subtract(struct tsl_u128 *sum, struct tsl_u128 x)
+{
+    sum->hi -= x.hi + (sum->lo < x.lo);
+    sum->lo -= x.lo;
+}
+
+static inline int tsl_u128_equal(struct tsl_u128 a, struct tsl_u128 b)
+{
+    return a.lo == b.lo && a.hi == b.hi;
+}
+
+/* A 128-bit hash of bytes that arrive in pieces; the same value as tsl_hash128 of the
+ * whole. */
+struct tsl_hasher {
+    XXH3_state_t state;
+};
+
+static inline void tsl_hasher_init(struct tsl_hasher *h)
+{
+    XXH3_INITSTATE(&h->state);
+    (void)XXH3_128bits_reset(&h->state);
+}
+
+static inline void tsl_hasher_add(struct tsl_hasher *h, const void *p, size_t n)
+{
+    (void)XXH3_128bits_update(&h->state, p, n);
+}
+
+static inline struct tsl_u128 tsl_hasher_end(const struct tsl_hasher *h)
+{
+    XXH128_hash_t x = XXH3_128bits_digest(&h->state);
+    return (struct tsl_u128){ x.low64, x.high64 };
+}
+
+#endif

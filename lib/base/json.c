@@ -1,0 +1,110 @@
+#include "base/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+
+static void add(struct tsl_json *j, const char *s, size_t n)
+{
+    if (j->failed ||
+        tsl_mem_grow(&j->text, &j->cap, j->len + n + 1, 1, "JSON", NULL) < 0) {
+        j->failed = true;
+        return;
+    }
+    memcpy(j->text + j->len, s, n);
+    j->len += n;
+    j->text[j->len] = '\0';
+}
+
+static void quoted(struct tsl_json *j, const char *s)
+{
+    add(j, "\"", 1);
+    for (const unsigned char *p = (const unsigned char *)s; *p;) {
+        char esc[8];
+        size_t n = tsl_utf8_len(p);
+        if (*p == '"' || *p == '\\')
+            add(j, esc, (size_t)sprintf(esc, "\\%c", *p));
+        else if (*p < 0x20)
+            add(j, esc, (size_t)sprintf(esc, "\\u%04x", *p));
+        else if (!n)
+            add(j, "\xef\xbf\xbd", 3);
+        else
+            add(j, (const char *)p, n);
+        p += n ? n : 1;
+    }
+    add(j, "\"", 1);
+}
+
+static void start(struct tsl_json *j, const char *key)
+{
+    if (j->comma)
+        add(j, ",", 1);
+    if (j->len)
+        add(j, "\n", 1);
+    j->comma = true;
+    if (key) {
+        quoted(j, key);
+        add(j, ": ", 2);
+    }
+}
+
+void tsl_json_open(struct tsl_json *j, const char *key, char bracket)
+{
+    start(j, key);
+    add(j, &bracket, 1);
+    j->comma = false;
+}
+
+void tsl_json_close(struct tsl_json *j, char bracket)
+{
+    add(j, "\n", 1);
+    add(j, &bracket, 1);
+    j->comma = true;
+}
+
+void tsl_json_str(struct tsl_json *j, const char *key, const char *value)
+{
+    start(j, key);
+    quoted(j, value);
+}
+
+void tsl_json_u64(struct tsl_json *j, const char *key, uint64_t value)
+{
+    char s[24];
+    start(j, key);
+    add(j, s, (size_t)snprintf(s, sizeof s, "%llu", (unsigned long long)value));
+}
+
+void tsl_json_num(struct tsl_json *j, const char *key, double value)
+{
+    char s[40];
+    start(j, key);
+    if (isfinite(value))
+        add(j, s, (size_t)snprintf(s, sizeof s, "%.6g", value));
+    else
+        add(j, "null", 4);
+}
+
+void tsl_json_bool(struct tsl_json *j, const char *key, bool value)
+{
+    start(j, key);
+    if (value)
+        add(j, "true", 4);
+    else
+        add(j, "false", 5);
+}
+
+int tsl_json_end(struct tsl_json *j, struct tsl_err *err)
+{
+    add(j, "\n", 1);
+    return j->failed ? tsl_err_nomem(err, j->len, "JSON") : 0;
+}
+
+void tsl_json_fini(struct tsl_json *j)
+{
+    tsl_mem_free(j->text);
+    *j = (struct tsl_json){ 0 };
+}

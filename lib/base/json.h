@@ -1,0 +1,34 @@
+/* json.h - a JSON writer: into a growing buffer, commas and escapes by itself.
+ *
+ * Bytes that are not UTF-8 are written as U+FFFD: the output is always valid JSON.
+ * Memory: grows on the heap; a failed allocation is remembered and told by tsl_json_end.
+ * Threads: one owner. */
+#ifndef TSL_JSON_H
+#define TSL_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct tsl_json {
+    char *text;
+    size_t len, cap;
+    bool comma, failed;
+};
+
+void tsl_json_open(struct tsl_json *j, const char *key, char bracket); /* '{' or '[' */
+void tsl_json_close(struct tsl_json *j, char bracket);                 /* '}' or ']' */
+/* key NULL inside an array */
+void tsl_json_str(struct tsl_json *j, const char *key, const char *value);
+void tsl_json_u64(struct tsl_json *j, const char *key, uint64_t value);
+void tsl_json_num(struct tsl_json *j, const char *key, double value);
+void tsl_json_bool(struct tsl_json *j, const char *key, bool value);
+
+/* Adds a newline and checks that nothing failed.  j->text is the text until
+ * tsl_json_fini. */
+int tsl_json_end(struct tsl_json *j, struct tsl_err *err);
+void tsl_json_fini(struct tsl_json *j);
+
+#endif

@@ -1,0 +1,78 @@
+/* codec.h - none, zstd and gzip behind one face: streams in, whole frames out.
+ *
+ * Reading: what a file is, is told by its first bytes, never by its name; frames
+ * (members) that follow each other are one stream; anything else behind a frame is an
+ * error, and so is an end inside one. Writing: a stream is cut into frames of
+ * TSL_CODEC_FRAME bytes, each compressed by itself, so frames can be made by any number
+ * of threads and the bytes do not depend on how many. Memory: a decoder holds the window
+ * that the data asks for, at most window_max. Threads: a decoder has one owner;
+ * tsl_codec_pack may run anywhere. */
+#ifndef TSL_CODEC_H
+#define TSL_CODEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum tsl_codec { TSL_CODEC_NONE, TSL_CODEC_ZSTD, TSL_CODEC_GZIP };
+
+enum { TSL_CODEC_FRAME = 1 << 20, TSL_CODEC_MAGIC = 4 };
+
+/* What the first n bytes of a file say; fewer than TSL_CODEC_MAGIC only if it is that
+ * short. */
+enum tsl_codec tsl_codec_sniff(const uint8_t *p, size_t n);
+
+/* By the name's end: .zst, .gz, .gzip; else none. */
+enum tsl_codec tsl_codec_by_name(const char *name);
+
+/* "zstd", "zstd:19", "gzip:9", "none"; *level 0 when not given.  false: not understood.
+ */
+bool tsl_codec_parse(const char *s, enum tsl_codec *codec, int *level);
+
+struct tsl_decoder;
+
+/* name: as messages show it; lent for the decoder's life. */
+int tsl_decoder_create(struct tsl_decoder **d, enum tsl_codec codec, size_t window_max,
+                       const char *name, struct tsl_err *err);
+/* Moves on: *in up to in_end is used, *out up to out_end is filled. */
+int tsl_decoder_step(struct tsl_decoder *d, const uint8_t **in, const uint8_t *in_end,
+                     uint8_t **out, uint8_t *out_end, struct tsl_err *err);
+/* May the data end here? */
+bool tsl_decoder_may_end(const struct tsl_decoder *d);
+void tsl_decoder_destroy(struct tsl_decoder *d);
+
+struct tsl_packer; /* scratch of one thread */
+
+int tsl_packer_create(struct tsl_packer **p, enum tsl_codec codec, int level,
+                      struct tsl_err *err);
+/* Bytes that n bytes may need. */
+size_t tsl_packer_bound(const struct tsl_packer *p, size_t n);
+/* One whole frame with its checksum; *packed: bytes written to dst. */
+int tsl_packer_run(struct tsl_packer *p, uint8_t *dst, size_t cap, const uint8_t *src,
+                   size_t n, size_t *packed, struct tsl_err *err);
+/* The inverse, for blocks whose size is known; less or more is an error. */
+int tsl_packer_undo(struct tsl_packer *p, uint8_t *dst, size_t n, const uint8_t *src,
+                    size_t packed, struct tsl_err *err);
+void tsl_packer_destroy(struct tsl_packer *p);
+
+/* One file a codec fills one of these. */
+struct tsl_codec_ops {
+    int (*dec_create)(void **state, size_t window_max, struct tsl_err *err);
+    int (*dec_step)(void *state, const uint8_t **in, const uint8_t *in_end, uint8_t **out,
+                    uint8_t *out_end, bool *may_end, const char *name,
+                    struct tsl_err *err);
+    void (*dec_destroy)(void *state);
+    int (*enc_create)(void **state, int level, struct tsl_err *err);
+    size_t (*enc_bound)(size_t n);
+    int (*enc_run)(void *state, uint8_t *dst, size_t cap, const uint8_t *src, size_t n,
+                   size_t *packed, struct tsl_err *err);
+    int (*enc_undo)(void *state, uint8_t *dst, size_t n, const uint8_t *src,
+                    size_t packed, struct tsl_err *err);
+    void (*enc_destroy)(void *state);
+};
+
+extern const struct tsl_codec_ops tsl_codec_zstd, tsl_codec_gzip;
+
+#endif

@@ -1,0 +1,100 @@
+/* file.h - an open file with its name: whole reads and writes, or an error that names
+ * both.
+ *
+ * The only place, with outfile.c, where the library opens, reads, writes, syncs and
+ * renames. Interrupted calls are repeated, short transfers are finished, a descriptor
+ * that is not ready is waited for. Page cache: large files are read and written once, so
+ * what passes is dropped behind us (RWF_DONTCACHE where the kernel has it, advice where
+ * not): a corpus larger than memory must not push everything else out, and inside a
+ * container the cache counts as ours. Threads: positioned calls may run at the same time;
+ * read and write have one caller. */
+#ifndef TSL_FILE_H
+#define TSL_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct iovec;
+
+struct tsl_file {
+    int fd;        /* -1: not open */
+    char *name;    /* as messages show it */
+    bool regular;  /* has a size and positions */
+    bool borrowed; /* standard input or output: not ours to close */
+    bool direct;   /* O_DIRECT: aligned memory, positions and lengths */
+    bool nodrop;   /* leave the page cache alone */
+    bool noflag;   /* RWF_DONTCACHE was refused here */
+    uint64_t size; /* when it was opened */
+    int64_t mtime_s, mtime_ns;
+    uint64_t done, dropped; /* bytes moved by read or write, and dropped behind */
+};
+
+/* Closed; safe to close again. */
+#define TSL_FILE_INIT                                                                    \
+    {                                                                                    \
+        .fd = -1                                                                         \
+    }
+
+/* path "-": standard input.  A folder is an error here already. */
+int tsl_file_open(struct tsl_file *f, const char *path, struct tsl_err *err);
+
+/* Takes fd over (unless borrowed).  name is copied and quoted. */
+int tsl_file_wrap(struct tsl_file *f, int fd, const char *name, bool borrowed,
+                  struct tsl_err *err);
+
+/* A file without a name in folder dir, mode 0600, gone when it is closed however the
+ * process ends.  direct asks for O_DIRECT and is dropped silently where the filesystem
+ * has none. */
+int tsl_file_temp(struct tsl_file *f, const char *dir, bool direct, struct tsl_err *err);
+
+/* Up to n bytes; 0 only at the end of the file. */
+int64_t tsl_file_read(struct tsl_file *f, void *p, size_t n, struct tsl_err *err);
+int tsl_file_write(struct tsl_file *f, const void *p, size_t n, struct tsl_err *err);
+
+/* All n bytes at a position; an early end is an error. */
+int tsl_file_pread(const struct tsl_file *f, void *p, size_t n, uint64_t at,
+                   struct tsl_err *err);
+int tsl_file_pwrite(const struct tsl_file *f, const void *p, size_t n, uint64_t at,
+                    struct tsl_err *err);
+
+/* Scattered, all of it: at most TSL_FILE_IOV buffers of whole blocks.  The array is
+ * changed. */
+enum { TSL_FILE_IOV = 64 };
+int tsl_file_preadv(const struct tsl_file *f, struct iovec *v, int n, uint64_t at,
+                    struct tsl_err *err);
+
+/* Gives the space of [at, at + n) back; they read as zero.  Where it is not possible,
+ * nothing happens: the space is freed when the file is closed. */
+void tsl_file_punch(const struct tsl_file *f, uint64_t at, uint64_t n);
+
+/* A regular file that has not kept the size and time it was opened with is an error. */
+int tsl_file_unchanged(const struct tsl_file *f, struct tsl_err *err);
+
+int tsl_file_sync(const struct tsl_file *f, struct tsl_err *err);
+
+/* Closes; a failing close is an error (a full quota may show only now).  err may be NULL.
+ */
+int tsl_file_close(struct tsl_file *f, struct tsl_err *err);
+
+/* Is path a named pipe?  false when it cannot be told. */
+bool tsl_file_is_fifo(const char *path);
+
+/* Closes standard output at the end of a run: what a network or a quota refuses late
+ * shows only now. */
+int tsl_file_close_output(struct tsl_err *err);
+
+/* Free bytes for this user in the filesystem of dir; UINT64_MAX when unknown. */
+uint64_t tsl_file_free_bytes(const char *dir);
+
+/* Descriptors this process may still open: raises the soft limit as far as it is allowed.
+ */
+unsigned tsl_file_room(void);
+
+/* Descriptors 0, 1, 2 are made to be open, in a way that using a missing one is an error
+ * and no file of ours is taken for it.  Call first in main. */
+void tsl_file_guard_std(void);
+
+#endif

@@ -1,0 +1,39 @@
+/* sink.h - a stream of bytes into a file, compressed if need be; whole or not at all.
+ *
+ * Order and bytes: what is written, in order; compressed output is the same for any
+ * number of threads (see codec.h). Memory: 256 KiB, or with compression two frames for
+ * each thread of the pool. Threads: one owner; the pool works only inside calls. */
+#ifndef TSL_SINK_H
+#define TSL_SINK_H
+
+#include "io/codec.h"
+#include "io/outfile.h"
+#include "par/pool.h"
+
+struct tsl_sink_opts {
+    enum tsl_codec codec;
+    int level;             /* 0: the codec's usual one */
+    struct tsl_pool *pool; /* for compression; may be NULL without */
+    unsigned nthreads;     /* of the pool */
+};
+
+struct tsl_sink {
+    struct tsl_outfile out;
+    struct tsl_sink_opts o;
+    uint8_t *buf; /* plain bytes not yet written */
+    size_t len, cap;
+    struct tsl_sink_frame *frames; /* nthreads of them */
+    uint64_t bytes;                /* plain bytes in */
+};
+
+/* path NULL: standard output.  named: see outfile.h. */
+int tsl_sink_open(struct tsl_sink *s, const char *path, bool named,
+                  const struct tsl_sink_opts *o, struct tsl_err *err);
+int tsl_sink_write(struct tsl_sink *s, const void *p, size_t n, struct tsl_err *err);
+/* Everything was written: flushes and syncs. */
+int tsl_sink_done(struct tsl_sink *s, struct tsl_err *err);
+/* Gives the file its final name. */
+int tsl_sink_commit(struct tsl_sink *s, struct tsl_err *err);
+void tsl_sink_close(struct tsl_sink *s);
+
+#endif

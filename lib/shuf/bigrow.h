@@ -1,0 +1,60 @@
+/* bigrow.h - rows longer than a block: kept as a chain of blocks of plain bytes.
+ *
+ * Nothing here needs a row's length in memory: a row of gigabytes goes in and comes out
+ * in pieces of a chunk. Order: a row's pieces in the order of add. Memory: two chunks for
+ * a row that is being added, and about 60 bytes a row for the table. Threads: begin holds
+ * a lock until end or abandon; streaming has one caller. */
+#ifndef TSL_BIGROW_H
+#define TSL_BIGROW_H
+
+#include "base/hash.h"
+#include "par/thread.h"
+#include "shuf/blockstore.h"
+
+struct tsl_bigrow {
+    uint64_t len;
+    struct tsl_u128 hash, part_hash; /* of all bytes; of the first part's */
+    uint64_t *part_len;              /* nparts of them; NULL when there is one part */
+    size_t block, nblocks;
+};
+
+struct tsl_bigrows {
+    struct tsl_store *store;
+    size_t chunk_bytes, nparts;
+    struct tsl_blocklist list;
+    struct tsl_bigrow *rows;
+    size_t nrows, cap;
+    struct tsl_mutex lock;  /* from begin to end: one row at a time */
+    struct tsl_mutex table; /* guards rows and nrows; taken inside lock */
+    /* the row being added */
+    uint8_t *chunk;
+    uint32_t filled;
+    struct tsl_bigrow now;
+    struct tsl_hasher hasher, part_hasher;
+    size_t part;
+};
+
+void tsl_bigrows_init(struct tsl_bigrows *b, struct tsl_store *store, size_t chunk_bytes,
+                      size_t nparts);
+void tsl_bigrows_fini(struct tsl_bigrows *b);
+
+int tsl_bigrows_begin(struct tsl_bigrows *b, struct tsl_err *err);
+int tsl_bigrows_add(struct tsl_bigrows *b, const uint8_t *p, size_t n,
+                    struct tsl_err *err);
+/* The bytes added from here on belong to the row's next part. */
+void tsl_bigrows_next_part(struct tsl_bigrows *b);
+/* *row: a copy of what the table holds under *id. */
+int tsl_bigrows_end(struct tsl_bigrows *b, uint64_t *id, struct tsl_bigrow *row,
+                    struct tsl_err *err);
+void tsl_bigrows_abandon(struct tsl_bigrows *b);
+
+struct tsl_bigrow tsl_bigrows_get(struct tsl_bigrows *b, uint64_t id);
+
+/* Hands the row's bytes to sink, in order, and checks them against the hash taken on the
+ * way in.  Unless keep, the blocks are used up: the row can be streamed once. */
+int tsl_bigrows_stream(struct tsl_bigrows *b, uint64_t id, bool keep,
+                       int (*sink)(void *ctx, size_t part, const uint8_t *p, size_t n,
+                                   struct tsl_err *err),
+                       void *ctx, struct tsl_err *err);
+
+#endif

@@ -1,0 +1,628 @@
+#include "shuf/blockstore.h"
+
+#include <assert.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "par/thread.h"
+#include "shuf/rowblock.h"
+
+enum state { IN_MEMORY, WRITING, ON_DISK, GONE };
+
+enum { PAGE = TSL_PAGE_BYTES, MEASURE_BLOCKS = 24 };
+
+struct write_job {
+    struct tsl_blocklist *list;
+    size_t index;
+    uint32_t chunk, slot;
+};
+
+struct tsl_store {
+    struct tsl_store_opts o;
+    struct tsl_spill *spill;
+    uint8_t *arena;
+    size_t arena_bytes, nchunks; /* address space; chunks that fit into it */
+
+    struct tsl_mutex lock; /* guards all below; taken before spill's own */
+    struct tsl_cond changed;
+    size_t touched;      /* chunks [0, touched) have been used */
+    uint32_t *idle;      /* chunks that may be taken, warm ones on top of cold ones */
+    size_t nidle, ncold; /* of them, the first ncold have no memory behind them */
+    size_t in_use, claimed, in_flight;
+    int64_t aside;
+    struct tsl_blocklist **rank;
+    size_t nrank, rank_cap;
+    struct write_job *jobs; /* ring of in_flight_max */
+    size_t job_head, njobs, in_flight_max;
+    bool stop, cancelled;
+    struct tsl_err err;
+    uint64_t spilled;
+
+    /* --compress-temp auto: what the first blocks showed */
+    double raw_seconds, pack_seconds, raw_bytes, packed_bytes;
+    unsigned measured;
+    bool packs;
+
+    struct tsl_thread *writers;
+    unsigned nwriters;
+};
+
+/* Chunks that may be in use, by the budget as it stands. */
+static size_t limit(const struct tsl_store *s)
+{
+    int64_t left = (int64_t)s->o.bytes - s->aside;
+    size_t n = left > 0 ? (size_t)left / s->o.chunk_bytes : 0;
+    return n < s->nchunks ? n : s->nchunks;
+}
+
+static uint8_t *chunk_at(const struct tsl_store *s, uint32_t i)
+{
+    return s->arena + (size_t)i * s->o.chunk_bytes;
+}
+
+static uint32_t chunk_number(const struct tsl_store *s, const uint8_t *p)
+{
+    return (uint32_t)((size_t)(p - s->arena) / s->o.chunk_bytes);
+}
+
+/* Under the lock. */
+static int failure(const struct tsl_store *s, struct tsl_err *err)
+{
+    if (s->err.code)
+        return tsl_err_pass(err, &s->err);
+    return s->cancelled ? tsl_err_set(err, TSL_ECANCELLED, "stopped") : 0;
+}
+
+static void idle_push(struct tsl_store *s, uint32_t chunk)
+{
+    s->idle[s->nidle++] = chunk;
+    s->in_use--;
+    tsl_cond_broadcast(&s->changed);
+}
+
+static uint32_t idle_pop(struct tsl_store *s)
+{
+    s->in_use++;
+    if (s->nidle == 0)
+        return (uint32_t)s->touched++;
+    s->nidle--;
+    if (s->ncold > s->nidle)
+        s->ncold = s->nidle;
+    return s->idle[s->nidle];
+}
+
+/* Gives memory of idle chunks back until chunks and what is set aside fit the budget. */
+static void trim(struct tsl_store *s)
+{
+    size_t most = limit(s);
+    while (s->ncold < s->nidle && s->touched - s->ncold > most) {
+        tsl_pages_drop(chunk_at(s, s->idle[s->ncold]), s->o.chunk_bytes);
+        s->ncold++;
+    }
+}
+
+/* Under the lock: a slot on disk for the list's next block. */
+static int next_slot(struct tsl_store *s, struct tsl_blocklist *l, uint32_t *slot,
+                     struct tsl_err *err)
+{
+    if (l->nslots == 0) {
+        int rc = tsl_mem_grow(&l->extents, &l->extents_cap, l->nextents + 1,
+                              sizeof *l->extents, "the block table", err);
+        if (rc == 0)
+            rc = tsl_spill_extent(s->spill, &l->slot, err);
+        if (rc < 0)
+            return rc;
+        l->extents[l->nextents++] = (struct tsl_extent_use){ .first = l->slot };
+        l->nslots = TSL_SPILL_EXTENT;
+    }
+    *slot = l->slot++;
+    l->nslots--;
+    return 0;
+}
+
+/* Under the lock: hands one block of the lists needed last to the writers.  false: none
+ * left, or the writers have enough to do. */
+static bool evict_one(struct tsl_store *s)
+{
+    if (s->in_flight == s->in_flight_max || s->err.code)
+        return false;
+    for (size_t i = 0; i < s->nrank; i++) {
+        struct tsl_blocklist *l = s->rank[i];
+        while (l->in_memory < l->n && l->v[l->in_memory].state != IN_MEMORY)
+            l->in_memory++;
+        if (l->in_memory == l->n)
+            continue;
+        struct write_job job = { l, l->in_memory, l->v[l->in_memory].where, 0 };
+        if (next_slot(s, l, &job.slot, &s->err) < 0) {
+            tsl_cond_broadcast(&s->changed);
+            return false;
+        }
+        l->v[l->in_memory++].state = WRITING;
+        s->jobs[(s->job_head + s->njobs++) % s->in_flight_max] = job;
+        s->in_flight++;
+        tsl_cond_broadcast(&s->changed);
+        return true;
+    }
+    return false;
+}
+
+/* Decides what --compress-temp auto leaves open.  Raw, a byte costs its write and its
+ * read; compressed, the share that is left of both and the time to pack and (about a
+ * quarter of that) to unpack, which the threads share with the shuffle itself. */
+static void measure(struct tsl_store *s, double raw_s, double pack_s, size_t raw,
+                    size_t packed)
+{
+    if (s->measured == MEASURE_BLOCKS || !s->o.measure)
+        return;
+    s->raw_seconds += raw_s;
+    s->pack_seconds += pack_s;
+    s->raw_bytes += (double)raw;
+    s->packed_bytes += (double)packed;
+    if (++s->measured == MEASURE_BLOCKS) {
+        double share = s->packed_bytes / s->raw_bytes;
+        double disk = 2 * s->raw_seconds / s->nwriters, cpu = 1.25 * s->pack_seconds;
+        s->packs = s->o.scarce || disk * share + cpu < 0.9 * disk;
+    }
+}
+
+/* Compacts, perhaps compresses, seals and writes one chunk.  Returns pages written. */
+static int write_chunk(struct tsl_store *s, struct tsl_packer *packer, uint8_t *scratch,
+                       const struct write_job *job, struct tsl_err *err)
+{
+    uint8_t *chunk = chunk_at(s, job->chunk);
+    uint32_t n = tsl_block_compact(chunk);
+    const uint8_t *from = chunk;
+    double pack_s = 0;
+    size_t packed = n;
+    tsl_mutex_lock(&s->lock);
+    bool measuring = s->o.measure && s->measured < MEASURE_BLOCKS, packs = s->packs;
+    tsl_mutex_unlock(&s->lock);
+    if (packer && (packs || measuring)) {
+        size_t k;
+        double start = tsl_seconds();
+        int rc = tsl_packer_run(packer, scratch + TSL_BLOCK_HEAD,
+                                tsl_packer_bound(packer, s->o.chunk_bytes),
+                                chunk + TSL_BLOCK_HEAD, n - TSL_BLOCK_HEAD, &k, err);
+        if (rc < 0)
+            return rc;
+        pack_s = tsl_seconds() - start;
+        packed = k + TSL_BLOCK_HEAD;
+        if (packs && packed < n) {
+            struct tsl_block_head h;
+            memcpy(&h, chunk, sizeof h);
+            h.packed_bytes = (uint32_t)k;
+            memcpy(scratch, &h, sizeof h);
+            from = scratch;
+            n = (uint32_t)packed;
+        }
+    }
+    uint32_t pages = (n + PAGE - 1) / PAGE;
+    uint8_t *w = from == chunk ? chunk : scratch;
+    memset(w + n, 0, (size_t)pages * PAGE - n);
+    uint64_t check = tsl_hash64(w + 8, (size_t)pages * PAGE - 8, job->slot);
+    memcpy(w, &check, sizeof check);
+    double start = tsl_seconds();
+    int rc = tsl_spill_write(s->spill, job->slot, w, (size_t)pages * PAGE, err);
+    if (rc == 0 && measuring) {
+        tsl_mutex_lock(&s->lock);
+        measure(s, tsl_seconds() - start, pack_s, n, packed);
+        tsl_mutex_unlock(&s->lock);
+    }
+    return rc < 0 ? rc : (int)pages;
+}
+
+static void writer_main(void *arg)
+{
+    struct tsl_store *s = arg;
+    struct tsl_packer *packer = NULL;
+    uint8_t *scratch = NULL;
+    size_t scratch_bytes = 0;
+    struct tsl_err err = { 0 };
+    int rc = 0;
+    if (s->o.compress != TSL_CODEC_NONE) {
+        rc = tsl_packer_create(&packer, s->o.compress, s->o.level, &err);
+        if (rc == 0) {
+            scratch_bytes = tsl_packer_bound(packer, s->o.chunk_bytes) + 2 * PAGE;
+            scratch = tsl_pages_map(scratch_bytes, "a compression buffer", &err);
+            rc = scratch ? 0 : TSL_ENOMEM;
+        }
+    }
+    tsl_mutex_lock(&s->lock);
+    for (;;) {
+        if (rc < 0 && !s->err.code) {
+            tsl_err_set(&err, rc, "temporary space failed");
+            s->err = err;
+            tsl_cond_broadcast(&s->changed);
+        }
+        if (s->stop)
+            break;
+        if (s->njobs == 0) {
+            tsl_cond_wait(&s->changed, &s->lock);
+            continue;
+        }
+        struct write_job job = s->jobs[s->job_head];
+        s->job_head = (s->job_head + 1) % s->in_flight_max;
+        s->njobs--;
+        if (!s->err.code) {
+            tsl_mutex_unlock(&s->lock);
+            rc = write_chunk(s, packer, scratch, &job, &err);
+            tsl_mutex_lock(&s->lock);
+        }
+        if (rc >= 0 && !s->err.code) {
+            struct tsl_blocklist *l = job.list;
+            l->v[job.index] = (struct tsl_block){ job.slot, (uint16_t)rc, ON_DISK };
+            for (size_t i = l->nextents; i-- > 0;)
+                if (job.slot - l->extents[i].first < TSL_SPILL_EXTENT) {
+                    l->extents[i].pages += (uint32_t)rc;
+                    break;
+                }
+            s->spilled++;
+            if (s->o.progress)
+                atomic_fetch_add(&s->o.progress->temp_bytes, (uint64_t)rc * PAGE);
+        }
+        s->in_flight--;
+        idle_push(s, job.chunk);
+        trim(s);
+    }
+    tsl_mutex_unlock(&s->lock);
+    tsl_packer_destroy(packer);
+    tsl_pages_unmap(scratch, scratch_bytes);
+}
+
+int tsl_store_create(struct tsl_store **out, const struct tsl_store_opts *o,
+                     struct tsl_err *err)
+{
+    assert(o->chunk_bytes >= PAGE && (o->chunk_bytes & (o->chunk_bytes - 1)) == 0);
+    struct tsl_store *s = tsl_mem_alloc(1, sizeof *s, "the block store", err);
+    int rc = TSL_ENOMEM;
+    if (!s)
+        return rc;
+    s->o = *o;
+    s->nchunks = o->bytes / o->chunk_bytes;
+    /* chunk numbers are 32 bits; beyond 16 TiB of budget nobody will notice */
+    if (s->nchunks > UINT32_MAX / 2)
+        s->nchunks = UINT32_MAX / 2;
+    s->in_flight_max = s->nchunks / 8 < 4 ? 4 : s->nchunks / 8 > 64 ? 64 : s->nchunks / 8;
+    s->packs = o->compress != TSL_CODEC_NONE && !o->measure;
+    tsl_mutex_init(&s->lock);
+    tsl_cond_init(&s->changed);
+    s->arena_bytes = s->nchunks * o->chunk_bytes + TSL_BLOCK_SLACK;
+    s->arena = tsl_pages_map(s->arena_bytes, "the row store", err);
+    s->idle = tsl_pages_map(s->nchunks * sizeof *s->idle, "the row store", err);
+    s->jobs = tsl_mem_alloc(s->in_flight_max, sizeof *s->jobs, "the row store", err);
+    s->writers = tsl_mem_alloc(o->nwriters, sizeof *s->writers, "threads", err);
+    if (!s->arena || !s->idle || !s->jobs || !s->writers)
+        goto fail;
+    rc = tsl_spill_create(&s->spill, o->dirs, o->ndirs, o->chunk_bytes, err);
+    if (rc < 0)
+        goto fail;
+    *out = s;
+    return 0;
+fail:
+    tsl_store_destroy(s);
+    return rc;
+}
+
+void tsl_store_destroy(struct tsl_store *s)
+{
+    if (!s)
+        return;
+    tsl_mutex_lock(&s->lock);
+    s->stop = true;
+    tsl_cond_broadcast(&s->changed);
+    tsl_mutex_unlock(&s->lock);
+    for (unsigned i = 0; i < s->nwriters; i++)
+        tsl_thread_join(&s->writers[i]);
+    tsl_spill_destroy(s->spill);
+    tsl_pages_unmap(s->arena, s->arena_bytes);
+    tsl_pages_unmap(s->idle, s->nchunks * sizeof *s->idle);
+    tsl_mem_free(s->jobs);
+    tsl_mem_free(s->writers);
+    tsl_mem_free(s->rank);
+    tsl_cond_fini(&s->changed);
+    tsl_mutex_fini(&s->lock);
+    tsl_mem_free(s);
+}
+
+int tsl_store_rank(struct tsl_store *s, struct tsl_blocklist *const *lists, size_t n,
+                   struct tsl_err *err)
+{
+    tsl_mutex_lock(&s->lock);
+    int rc =
+        tsl_mem_grow(&s->rank, &s->rank_cap, n, sizeof *s->rank, "the row store", err);
+    if (rc == 0) {
+        memcpy(s->rank, lists, n * sizeof *lists);
+        s->nrank = n;
+    }
+    tsl_mutex_unlock(&s->lock);
+    return rc;
+}
+
+/* Under the lock: the writers' threads exist only once something must be written. */
+static int need_writers(struct tsl_store *s, struct tsl_err *err)
+{
+    while (s->nwriters < s->o.nwriters) {
+        struct tsl_err why = { 0 };
+        int rc = tsl_thread_start(&s->writers[s->nwriters], writer_main, s, &why);
+        if (rc < 0 && s->nwriters > 0) {
+            s->o.nwriters = s->nwriters; /* one is enough */
+            break;
+        }
+        if (rc < 0)
+            return tsl_err_pass(err, &why);
+        s->nwriters++;
+    }
+    return 0;
+}
+
+/* Under the lock: waits until want more chunks fit the budget. */
+static int make_room(struct tsl_store *s, size_t want, struct tsl_err *err)
+{
+    for (;;) {
+        int rc = failure(s, err);
+        if (rc < 0)
+            return rc;
+        size_t most = limit(s), used = s->in_use + s->claimed;
+        bool fits = used + want <= most;
+        /* a little ahead, so that chunks are idle when they are needed */
+        size_t ahead = s->in_flight_max / 2;
+        if (used + want + ahead > most) {
+            rc = need_writers(s, err);
+            if (rc < 0)
+                return rc;
+            while (s->in_flight < (fits ? ahead : s->in_flight_max) && evict_one(s))
+                ;
+        }
+        if (s->err.code)
+            continue; /* set just now, by ourselves: nobody will wake us */
+        if (fits)
+            return 0;
+        tsl_cond_wait(&s->changed, &s->lock);
+    }
+}
+
+uint8_t *tsl_store_take(struct tsl_store *s, struct tsl_err *err)
+{
+    tsl_mutex_lock(&s->lock);
+    uint8_t *p = NULL;
+    if (make_room(s, 1, err) == 0) {
+        p = chunk_at(s, idle_pop(s));
+        trim(s);
+    }
+    tsl_mutex_unlock(&s->lock);
+    return p;
+}
+
+void tsl_store_give(struct tsl_store *s, uint8_t *chunk)
+{
+    tsl_mutex_lock(&s->lock);
+    idle_push(s, chunk_number(s, chunk));
+    trim(s);
+    tsl_mutex_unlock(&s->lock);
+}
+
+int tsl_store_put(struct tsl_store *s, struct tsl_blocklist *l, uint8_t *chunk,
+                  struct tsl_err *err)
+{
+    tsl_mutex_lock(&s->lock);
+    int rc = tsl_mem_grow(&l->v, &l->cap, l->n + 1, sizeof *l->v, "the block table", err);
+    if (rc == 0)
+        l->v[l->n++] = (struct tsl_block){ chunk_number(s, chunk), 0, IN_MEMORY };
+    else
+        idle_push(s, chunk_number(s, chunk));
+    tsl_mutex_unlock(&s->lock);
+    return rc;
+}
+
+int tsl_store_set_aside(struct tsl_store *s, int64_t bytes, struct tsl_err *err)
+{
+    tsl_mutex_lock(&s->lock);
+    s->aside += bytes;
+    int rc = limit(s) == 0 ? tsl_err_set(err, TSL_ENOMEM, "the memory limit is too small")
+                           : make_room(s, 0, err);
+    trim(s);
+    tsl_cond_broadcast(&s->changed);
+    tsl_mutex_unlock(&s->lock);
+    return rc;
+}
+
+int tsl_store_claim(struct tsl_store *s, size_t n, struct tsl_err *err)
+{
+    if (n == 0)
+        return 0;
+    tsl_mutex_lock(&s->lock);
+    int rc = n > limit(s) ? tsl_err_set(err, TSL_ENOMEM, "the memory limit is too small")
+                          : make_room(s, n, err);
+    if (rc == 0)
+        s->claimed += n;
+    tsl_mutex_unlock(&s->lock);
+    return rc;
+}
+
+size_t tsl_blocklist_on_disk(struct tsl_store *s, const struct tsl_blocklist *l)
+{
+    size_t n = 0;
+    tsl_mutex_lock(&s->lock);
+    for (size_t i = 0; i < l->n; i++)
+        n += l->v[i].state == ON_DISK || l->v[i].state == WRITING;
+    tsl_mutex_unlock(&s->lock);
+    return n;
+}
+
+static int check_block(const struct tsl_store *s, uint8_t *chunk,
+                       const struct tsl_block *b, struct tsl_err *err)
+{
+    struct tsl_block_head h;
+    size_t n = (size_t)b->pages * PAGE;
+    memcpy(&h, chunk, sizeof h);
+    if (h.check != tsl_hash64(chunk + 8, n - 8, b->where))
+        return tsl_err_set(err, TSL_EIO,
+                           "%s: temporary block %u came back other than it was written: "
+                           "the disk or the memory is faulty",
+                           s->o.dirs[b->where / TSL_SPILL_EXTENT % s->o.ndirs], b->where);
+    if (!h.packed_bytes)
+        return 0;
+    uint8_t *copy = tsl_mem_alloc(h.packed_bytes, 1, "a compressed block", err);
+    struct tsl_packer *packer = NULL;
+    int rc = copy ? tsl_packer_create(&packer, s->o.compress, 0, err) : TSL_ENOMEM;
+    if (rc == 0) {
+        memcpy(copy, chunk + TSL_BLOCK_HEAD, h.packed_bytes);
+        rc = tsl_packer_undo(packer, chunk + TSL_BLOCK_HEAD, h.code_end - TSL_BLOCK_HEAD,
+                             copy, h.packed_bytes, err);
+    }
+    tsl_packer_destroy(packer);
+    tsl_mem_free(copy);
+    return rc;
+}
+
+/* Blocks of list from i on that lie in slots next to each other, each but the last full.
+ */
+static size_t neighbours(const struct tsl_store *s, const struct tsl_blocklist *l,
+                         size_t i, size_t end)
+{
+    size_t n = 1;
+    while (i + n < end && l->v[i + n].state == ON_DISK &&
+           l->v[i + n].where == l->v[i].where + n &&
+           l->v[i + n].where % TSL_SPILL_EXTENT &&
+           (size_t)l->v[i + n - 1].pages * PAGE == s->o.chunk_bytes)
+        n++;
+    return n;
+}
+
+int tsl_store_load(struct tsl_store *s, struct tsl_blocklist *l, size_t first, size_t n,
+                   uint8_t **chunks, bool claimed, struct tsl_err *err)
+{
+    int rc = 0;
+    size_t i = 0, end = first + n;
+    memset(chunks, 0, n * sizeof *chunks);
+    tsl_mutex_lock(&s->lock);
+    for (; i < n && rc == 0; i++) {
+        struct tsl_block *b = &l->v[first + i];
+        while (b->state == WRITING && (rc = failure(s, err)) == 0)
+            tsl_cond_wait(&s->changed, &s->lock);
+        if (rc < 0)
+            break;
+        assert(b->state != GONE);
+        if (b->state == IN_MEMORY) {
+            chunks[i] = chunk_at(s, b->where);
+            b->state = GONE;
+        } else {
+            if (claimed) {
+                assert(s->claimed > 0);
+                s->claimed--;
+            } else {
+                rc = make_room(s, 1, err);
+            }
+            if (rc == 0)
+                chunks[i] = chunk_at(s, idle_pop(s));
+        }
+    }
+    trim(s);
+    tsl_mutex_unlock(&s->lock);
+    for (i = first; i < end && rc == 0;) {
+        struct iovec v[TSL_SPILL_EXTENT];
+        if (l->v[i].state == GONE) {
+            i++;
+            continue;
+        }
+        size_t k = neighbours(s, l, i, end);
+        for (size_t j = 0; j < k; j++) {
+            v[j] =
+                (struct iovec){ chunks[i - first + j], (size_t)l->v[i + j].pages * PAGE };
+        }
+        rc = tsl_spill_read(s->spill, l->v[i].where, v, (int)k, err);
+        for (size_t j = 0; j < k && rc == 0; j++) {
+            rc = check_block(s, chunks[i - first + j], &l->v[i + j], err);
+            l->v[i + j].state = GONE;
+        }
+        i += k;
+    }
+    if (rc < 0) {
+        for (i = 0; i < n; i++)
+            if (chunks[i])
+                tsl_store_give(s, chunks[i]);
+        memset(chunks, 0, n * sizeof *chunks);
+    }
+    return rc;
+}
+
+int tsl_store_peek(struct tsl_store *s, struct tsl_blocklist *l, size_t i,
+                   uint8_t *scratch, const uint8_t **p, struct tsl_err *err)
+{
+    int rc = 0;
+    tsl_mutex_lock(&s->lock);
+    while (l->v[i].state == WRITING && (rc = failure(s, err)) == 0)
+        tsl_cond_wait(&s->changed, &s->lock);
+    struct tsl_block b = l->v[i];
+    tsl_mutex_unlock(&s->lock);
+    if (rc < 0)
+        return rc;
+    if (b.state == IN_MEMORY) {
+        *p = chunk_at(s, b.where);
+        return 0;
+    }
+    struct iovec v = { scratch, (size_t)b.pages * PAGE };
+    rc = tsl_spill_read(s->spill, b.where, &v, 1, err);
+    if (rc == 0)
+        rc = check_block(s, scratch, &b, err);
+    *p = scratch;
+    return rc;
+}
+
+void tsl_store_drop(struct tsl_store *s, struct tsl_blocklist *l)
+{
+    tsl_mutex_lock(&s->lock);
+    for (size_t i = 0; i < l->n; i++) {
+        while (l->v[i].state == WRITING && !s->err.code)
+            tsl_cond_wait(&s->changed, &s->lock);
+        if (l->v[i].state == IN_MEMORY)
+            idle_push(s, l->v[i].where);
+    }
+    trim(s);
+    tsl_mutex_unlock(&s->lock);
+    for (size_t i = 0; i < l->nextents; i++) {
+        uint64_t bytes = (uint64_t)l->extents[i].pages * PAGE;
+        tsl_spill_release(s->spill, l->extents[i].first, bytes);
+        if (s->o.progress)
+            atomic_fetch_sub(&s->o.progress->temp_bytes, bytes);
+    }
+    tsl_mem_free(l->v);
+    tsl_mem_free(l->extents);
+    *l = (struct tsl_blocklist){ 0 };
+}
+
+void tsl_store_cancel(struct tsl_store *s)
+{
+    tsl_mutex_lock(&s->lock);
+    s->cancelled = true;
+    tsl_cond_broadcast(&s->changed);
+    tsl_mutex_unlock(&s->lock);
+}
+
+struct tsl_store_stats tsl_store_stats(struct tsl_store *s)
+{
+    struct tsl_store_stats st = { .disk = tsl_spill_stats(s->spill) };
+    tsl_mutex_lock(&s->lock);
+    st.blocks_spilled = s->spilled;
+    st.compressed = s->packs;
+    tsl_mutex_unlock(&s->lock);
+    return st;
+}
+
+size_t tsl_store_chunks_in_use(struct tsl_store *s)
+{
+    tsl_mutex_lock(&s->lock);
+    size_t n = s->in_use;
+    tsl_mutex_unlock(&s->lock);
+    return n;
+}
+
+size_t tsl_store_chunks(struct tsl_store *s)
+{
+    tsl_mutex_lock(&s->lock);
+    size_t n = limit(s);
+    tsl_mutex_unlock(&s->lock);
+    return n;
+}
