@@ -1,0 +1,2 @@
+. "$TESTS/cli/cshuf/check.bash"
+printf 'only\n' | quiet cshuf | cmp - <(echo only)

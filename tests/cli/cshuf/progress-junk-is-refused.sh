@@ -1,0 +1,2 @@
+. "$TESTS/cli/cshuf/check.bash"
+refuses progress 'auto' -- cshuf --progress x -e a

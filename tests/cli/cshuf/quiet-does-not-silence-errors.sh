@@ -1,0 +1,2 @@
+. "$TESTS/cli/cshuf/check.bash"
+refuses nope -- cshuf -q nope

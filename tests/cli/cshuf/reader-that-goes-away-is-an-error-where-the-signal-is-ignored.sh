@@ -1,0 +1,5 @@
+. "$TESTS/cli/cshuf/check.bash"
+rows 50000 >in
+(trap '' PIPE && cshuf in 2>err && rc=0 || rc=$?; echo $rc >rc) | head -n 1 >out
+[[ $(<rc) == 1 ]]
+grep -qi 'broken pipe' err
