@@ -1,0 +1,2 @@
+# Short transfers and interrupted calls; unpleasant situations.
+B=$B "$TESTS/faults/run-cshuf" long same battery
