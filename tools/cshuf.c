@@ -599,12 +599,47 @@ static void refuse_with(bool repeat, const char *name, const struct options *o)
         cli_misuse(true, "cannot combine %s and %s", name, other);
 }
 
+/* --explain: what a run would do. */
+static int explain_job(const struct options *o, const struct tsl_shufjob_opts *j,
+                       struct tsl_err *err)
+{
+    struct tsl_shufplan plan;
+    struct tsl_inputs_size size;
+    if (o->ranged && !j->rows_given) {
+        printf("a range of %" PRIu64
+               " numbers, permuted in constant memory: no temporary data\n",
+               o->hi - o->lo + 1);
+    } else {
+        int rc = tsl_shufjob_plan(j, &plan, &size, err);
+        if (rc < 0)
+            return rc;
+        explain(j, &plan, &size, o);
+    }
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return tsl_err_sys(err, errno, "write error");
+    return 0;
+}
+
+static int run_job(const struct options *o, struct tsl_shufjob_opts *j,
+                   enum cli_progress_when when, struct tsl_err *err)
+{
+    struct tsl_progress progress = { 0 };
+    struct tsl_shufjob_stats st = { 0 };
+    j->progress = &progress;
+    cli_progress_start(&progress, when);
+    int rc = run(o, j, &st, err);
+    cli_progress_stop();
+    if (rc == 0 && o->stats)
+        rc = write_stats(o->stats, j, &st, err);
+    if (rc == 0 && !o->quiet && (o->verbose || cli_progress_shown()))
+        closing_line(j, &st);
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     static struct options o = { .head = UINT64_MAX, .sample = 1 };
-    struct tsl_progress progress = { 0 };
-    struct tsl_shufjob_opts j = { .progress = &progress };
-    struct tsl_shufjob_stats st = { 0 };
+    struct tsl_shufjob_opts j = { 0 };
     struct tsl_err err = { 0 };
     tsl_file_guard_std();
     uint64_t whole = cli_memory();
@@ -760,31 +795,13 @@ int main(int argc, char **argv)
         rc = seed_from(o.random_source, &j.seed, &err);
     if (rc == 0 && (o.echo || (o.ranged && o.hi - o.lo + 1 <= TSL_SHUFRANGE_SMALL)))
         rc = choose_given(&o, operands, n, &j, &err);
-    if (rc < 0)
-        return cli_finish(rc, &err);
-
-    if (o.explain && o.ranged && !j.rows_given) {
-        printf("a range of %" PRIu64
-               " numbers, permuted in constant memory: no temporary data\n",
-               o.hi - o.lo + 1);
-        return cli_finish(0, &err);
+    if (rc == 0)
+        rc = o.explain ? explain_job(&o, &j, &err) : run_job(&o, &j, when, &err);
+    rc = cli_finish(rc, &err);
+    tsl_mem_free((void *)(uintptr_t)j.rows_given);
+    if (o.files0) {
+        tsl_mem_free(j.paths[0]); /* all of them are one text */
+        tsl_mem_free((void *)(uintptr_t)j.paths);
     }
-    if (o.explain) {
-        struct tsl_shufplan plan;
-        struct tsl_inputs_size size;
-        rc = tsl_shufjob_plan(&j, &plan, &size, &err);
-        if (rc == 0)
-            explain(&j, &plan, &size, &o);
-        if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout)))
-            rc = tsl_err_sys(&err, errno, "write error");
-        return cli_finish(rc, &err);
-    }
-    cli_progress_start(&progress, when);
-    rc = run(&o, &j, &st, &err);
-    cli_progress_stop();
-    if (rc == 0 && o.stats)
-        rc = write_stats(o.stats, &j, &st, &err);
-    if (rc == 0 && !o.quiet && (o.verbose || cli_progress_shown()))
-        closing_line(&j, &st);
-    return cli_finish(rc, &err);
+    return rc;
 }

@@ -68,7 +68,10 @@ int tsl_file_open(struct tsl_file *f, const char *path, struct tsl_err *err)
         *f = (struct tsl_file)TSL_FILE_INIT;
         return tsl_err_sys(err, errno, "%s", tsl_quote(path).s);
     }
-    return tsl_file_wrap(f, fd, path, false, err);
+    int rc = tsl_file_wrap(f, fd, path, false, err);
+    if (rc == 0 && f->regular) /* all of it, once: reads further ahead */
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    return rc;
 }
 
 int tsl_file_temp(struct tsl_file *f, const char *dir, bool direct, struct tsl_err *err)
