@@ -204,7 +204,7 @@ static void many_files_are_one_stream(void **state)
 {
     enum { NFILES = 30 };
     static uint8_t p[FILE_MAX];
-    char names[NFILES][8], *paths[NFILES];
+    char names[NFILES][16], *paths[NFILES];
     (void)state;
     for (int k = 0; k < NFRAMES; k++)
         for (uint64_t seed = 0; seed < 3; seed++) {
@@ -320,7 +320,7 @@ static void a_pipe_gives_the_same_rows(void **state)
 static void header_rows_are_kept_apart(void **state)
 {
     static uint8_t p[FILE_MAX];
-    char names[5][8], *paths[5];
+    char names[5][16], *paths[5];
     (void)state;
     for (int k = 0; k < NFRAMES; k++)
         for (uint64_t nheader = 1; nheader < 40; nheader = 3 * nheader + 1) {

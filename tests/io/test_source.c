@@ -94,7 +94,7 @@ static void bytes_put_back_come_first(void **state)
         assert_int_equal(tsl_source_read(&s, got, 500, &err), 500);
         assert_memory_equal(got, text + 1000, 500);
         assert_ok(tsl_source_unread(&s, (const uint8_t *)"zz", 2, &err), &err);
-        assert_ok(tsl_source_unread(&s, NULL, 0, &err), &err);
+        assert_ok(tsl_source_unread(&s, got, 0, &err), &err);
         assert_int_equal(tsl_source_read(&s, got, sizeof got, &err), 2 + 3500);
         assert_memory_equal(got, "zz", 2);
         assert_memory_equal(got + 2, text + 1500, 3500);

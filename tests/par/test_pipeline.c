@@ -20,6 +20,7 @@ struct job {
     unsigned n, nthreads, next_read, next_written;
     unsigned fail_read, fail_work, fail_write; /* at this number; n or more: never */
     bool silent;                               /* fail without a message */
+    bool fail_all;                             /* and all numbers after fail_work */
     bool stuck_work;   /* the last number's work waits for cancel */
     unsigned slow_one; /* this number's work is slow */
     _Atomic(unsigned) ncancels, shared, wrong_worker, disordered, unknown;
@@ -77,7 +78,7 @@ static int square(void *ctx, unsigned worker, void *item, struct tsl_err *err)
     if (x->number == j->slow_one)
         usleep(3000);
     x->result = (uint64_t)x->number * x->number;
-    if (x->number == j->fail_work)
+    if (x->number == j->fail_work || (j->fail_all && x->number > j->fail_work))
         rc = give_up(j, "work", err);
     if (j->stuck_work && x->number + 1 == j->n) {
         tsl_mutex_lock(&j->lock);
@@ -196,6 +197,19 @@ static void the_first_error_ends_it(void **state)
             }
 }
 
+static void cancel_is_called_once_however_many_fail(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        struct tsl_err err = { 0 };
+        struct job j = { NEVER, .fail_all = true };
+        j.fail_work = 5;
+        j.slow_one = 5; /* so that others fail meanwhile */
+        assert_err(run(&j, 100, 4, 8, true, &err), TSL_EFORMAT, &err, "work failed");
+        assert_int_equal(j.ncancels, 1);
+    }
+}
+
 static void an_error_without_a_message_is_one(void **state)
 {
     (void)state;
@@ -257,6 +271,7 @@ int main(void)
         TEST(items_are_written_in_the_order_read),
         TEST(without_a_writer_all_is_worked_on),
         TEST(the_first_error_ends_it),
+        TEST(cancel_is_called_once_however_many_fail),
         TEST(an_error_without_a_message_is_one),
         TEST(no_err_is_needed),
         TEST(cancel_wakes_whoever_waits),

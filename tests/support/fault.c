@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -13,6 +12,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+
+#include "par/thread.h" /* of pthread.h, only that may be included */
 
 static const char *counted; /* " write fsync ", NULL: all; set while nobody else runs */
 static char counted_text[200];
