@@ -46,7 +46,8 @@ int tsl_source_of_memory(struct tsl_source *s, const uint8_t *p, size_t n,
 static size_t take(const uint8_t *from, size_t *at, size_t len, uint8_t *to, size_t n)
 {
     size_t k = len - *at < n ? len - *at : n;
-    memcpy(to, from + *at, k);
+    if (k)
+        memcpy(to, from + *at, k);
     *at += k;
     return k;
 }

@@ -29,7 +29,9 @@ struct tsl_shuffler_opts tsl_shuffler_defaults(void)
 int tsl_shuffler_create(struct tsl_shuffler **out, const struct tsl_shuffler_opts *o,
                         struct tsl_err *err)
 {
-    struct tsl_shuffler *s = tsl_mem_alloc(1, sizeof *s, "a shuffler", err);
+    /* pages: the hash states inside want 64-byte alignment, which the heap does not
+     * promise */
+    struct tsl_shuffler *s = tsl_pages_map(sizeof *s, "a shuffler", err);
     if (!s)
         return TSL_ENOMEM;
     struct tsl_shufplan_in in = { .memory = o->memory, .nthreads = 1, .nparts = 1 };
@@ -68,7 +70,7 @@ void tsl_shuffler_destroy(struct tsl_shuffler *s)
         tsl_gather_fini(&s->gather);
     tsl_shufcore_fini(&s->core);
     tsl_mem_free(s->lent);
-    tsl_mem_free(s);
+    tsl_pages_unmap(s, sizeof *s);
 }
 
 int tsl_shuffler_put(struct tsl_shuffler *s, const void *row, size_t len,
