@@ -1,13 +1,15 @@
 /* frame.h - where a row begins and ends.
  *
- *   line      a newline ends it           nul       a NUL byte ends it
- *   para      lines up to a blank line (empty, or a lone CR); further blank lines are
- * skipped fixed:N   N bytes                     u32       a little-endian length, then
- * the bytes
+ *   line      a newline ends it
+ *   nul       a NUL byte ends it
+ *   para      lines up to a blank one (empty, or a lone CR); further blank lines are skipped
+ *   fixed:N   N bytes
+ *   u32       a little-endian length, then the bytes
  *
  * A row's own bytes are without its end or its length; a missing end at the end of a file
- * is supplied, so that two files never glue two rows together. Memory: none.  Threads:
- * pure functions. */
+ * is supplied, so that two files never glue two rows together.
+ * Memory: none.
+ * Threads: pure functions. */
 #ifndef TSL_FRAME_H
 #define TSL_FRAME_H
 

@@ -1,13 +1,17 @@
 /* outset.h - one stream of rows into one file or many: shards, splits, and files aligned
- * with them.  All of them or none.
+ * with them.
  *
- * A set is a list of splits, each a number of shards; rows fill them in order.  No shard
- * is empty (a set of no rows at all has one empty file for each split).  Nothing has its
- * final name before commit. Names: %d (with a width: %05d) stands for the shard's number,
- * %s for the split's name. Without them, and when needed, ".NAME" and "-00000" go in
- * front of the first extension: corpus.txt.zst becomes corpus.train-00000.txt.zst.
+ * A set is a list of splits, each a number of shards; rows fill them in order.  No shard is
+ * empty; a split without shards has its file even if it got no rows.  Nothing has its final
+ * name before commit, when all files are whole and on the disk; they are then named one
+ * after the other, and when that fails half-way, the names that nothing had before are
+ * taken back.
+ * Names: %d (with a width: %05d) stands for the shard's number, %s for the split's name.
+ *   Without them, and when needed, ".NAME" and "-00000" go in front of the first extension:
+ *   corpus.txt.zst becomes corpus.train-00000.txt.zst.
  * Memory: as sink.h, for each of nparts; a descriptor for each file until commit, or a
- * hidden name where descriptors are scarce. Threads: one owner. */
+ *   hidden name where descriptors are scarce.
+ * Threads: one owner. */
 #ifndef TSL_OUTSET_H
 #define TSL_OUTSET_H
 
