@@ -49,19 +49,21 @@ char **cli_parse(const struct cli_tool *tool, int argc, char **argv, size_t *n);
 /* Says why and exits 1; hint adds the line that points to --help. */
 void cli_misuse(bool hint, const char *fmt, ...) TSL_PRINTF(2, 3) TSL_NORETURN;
 
+/* "tool: message" on standard error. */
 void cli_warn(const char *fmt, ...) TSL_PRINTF(1, 2);
 
 /* Memory this process may use: the smallest of its cgroups' limits, RLIMIT_AS and the
  * machine's. */
 uint64_t cli_memory(void);
 
-/* Bytes of memory that the process has held at most. */
+/* Bytes of memory that the process has held at most; 0 when unknown. */
 uint64_t cli_peak_rss(void);
 
-/* Closes standard output and tells what failed: the exit status for rc and err. */
+/* Closes standard output and tells what failed: the exit status for rc and err, which is
+ * 0 or 1. */
 int cli_finish(int rc, struct tsl_err *err);
 
-/* "12.3 GiB", "4 B"; buf has at least 16 bytes. */
+/* "12.3 GiB", "4 B", in buf of at least 16 bytes; returns buf. */
 const char *cli_bytes(char *buf, uint64_t n);
 
 #endif

@@ -53,7 +53,7 @@ static double rest(double t)
     if (!total || !done || done > total)
         return -1;
     double whole = (t - s.start) * (double)total / (double)done;
-    return 2 * whole - (t - s.start);
+    return (atomic_load(&p->one_pass) ? whole : 2 * whole) - (t - s.start);
 }
 
 static void print_line(bool own_line)

@@ -16,6 +16,7 @@
 #include "cli.h"
 #include "cli_progress.h"
 #include "io/file.h"
+#include "io/outfile.h"
 #include "io/sink.h"
 #include "par/thread.h"
 #include "shuf/shufjob.h"
@@ -39,6 +40,8 @@ struct options {
     const char *aligned_out[TSL_ALIGNED_MAX + 1]; /* [0] is -o's */
     size_t naligned;
 };
+
+static struct options given = { .head = UINT64_MAX, .sample = 1 };
 
 /* ---- options that need more than storing ---- */
 
@@ -351,8 +354,9 @@ static void explain(const struct tsl_shufjob_opts *j, const struct tsl_shufplan 
         printf("%u: out of core%s\n", p->passes,
                p->passes > 2 ? "; buckets outgrow the memory and are split again" : "");
     for (size_t i = 0; i < j->ndirs; i++)
-        printf("%s %s, %s free\n", i ? "            " : "temporary   ",
-               tsl_quote(j->dirs[i]).s, cli_bytes(a, tsl_file_free_bytes(j->dirs[i])));
+        printf("%s %s, %s free%s\n", i ? "            " : "temporary   ",
+               tsl_quote(j->dirs[i]).s, cli_bytes(a, tsl_file_free_bytes(j->dirs[i])),
+               tsl_file_in_memory(j->dirs[i]) ? ", but in memory (tmpfs)" : "");
     if (p->passes > 1)
         printf("             about %s needed\n", cli_bytes(a, p->temp_bytes));
     if (tsl_shufjob_probe(j->dirs[0], &write_s, &read_s, &err) == 0) {
@@ -461,26 +465,6 @@ static void closing_line(const struct tsl_shufjob_opts *j,
     fprintf(stderr, "; %sseed %" PRIu64 "\n", st->verified ? "verified; " : "", j->seed);
 }
 
-static const char epilog[] =
-    "SIZE: 64M, 1.5G, 500KB, or 10% of the memory this process may use.  SHARE: 0.1 or "
-    "10%.\n"
-    "Inputs compressed with zstd or gzip are recognised and decompressed.  With no FILE, "
-    "or\n"
-    "when FILE is -, read standard input.  The order depends on the input's bytes and "
-    "the seed\n"
-    "alone: not on memory, threads or temporary folders.\n"
-    "Exit status 0: every row that was asked for is in the output exactly once, and this "
-    "was\n"
-    "checked.  1: anything else; output files appear only when all of them are whole.\n"
-    "\n"
-    "Examples:\n"
-    "  cshuf -m 2G corpus/*.jsonl.zst -o shuffled.jsonl.zst\n"
-    "      one global shuffle of many compressed files in 2 GiB of memory\n"
-    "  cshuf -s 1 --split train=.98,valid=.01,test=.01 -o '%s.txt' corpus.txt\n"
-    "      three files in one pass, the same again for the same seed\n"
-    "  cshuf -s 1 --with de.txt=de.shuf --shards 8 en.txt -o en.shuf\n"
-    "      two aligned files, the same order in both, eight shards of each\n";
-
 /* ---- from options to a job ---- */
 
 static void choose_frame(const struct options *o, struct tsl_shufjob_opts *j)
@@ -527,7 +511,7 @@ static void choose_outputs(struct options *o, struct tsl_shufjob_opts *j)
     }
 }
 
-static void choose_temp(struct options *o, struct tsl_shufjob_opts *j)
+static void choose_resources(struct options *o, struct tsl_shufjob_opts *j)
 {
     const char *mode = o->compress_temp ? o->compress_temp : "none";
     if (o->ndirs == 0) {
@@ -536,6 +520,10 @@ static void choose_temp(struct options *o, struct tsl_shufjob_opts *j)
     }
     j->dirs = o->dirs;
     j->ndirs = o->ndirs;
+    j->memory = o->memory;
+    j->nthreads = o->nthreads ? (unsigned)(o->nthreads < 256 ? o->nthreads : 256)
+                              : tsl_thread_cpus();
+    j->verify = !o->no_verify;
     if (strcmp(mode, "auto") == 0)
         j->temp_auto = true;
     else if (!tsl_codec_parse(mode, &j->temp_codec, &j->temp_level) ||
@@ -587,7 +575,7 @@ static int run(const struct options *o, const struct tsl_shufjob_opts *j,
 }
 
 /* What makes no sense of rows drawn with replacement. */
-static void refuse_with(bool repeat, const char *name, const struct options *o)
+static void refuse_with_repeat(const struct options *o)
 {
     const char *other = o->unique       ? "--unique"
                         : o->sample < 1 ? "--sample"
@@ -595,8 +583,8 @@ static void refuse_with(bool repeat, const char *name, const struct options *o)
                         : o->nsplits    ? "--split"
                         : o->shards     ? "--shards"
                                         : NULL;
-    if (repeat && other)
-        cli_misuse(true, "cannot combine %s and %s", name, other);
+    if (other)
+        cli_misuse(true, "cannot combine -r and %s", other);
 }
 
 /* --explain: what a run would do. */
@@ -620,15 +608,59 @@ static int explain_job(const struct options *o, const struct tsl_shufjob_opts *j
     return 0;
 }
 
+/* Will rows go to standard output, as far as is known? */
+static bool fills_stdout(const struct tsl_shufjob_opts *j)
+{
+    return !j->out.patterns && !j->out.nsplits && j->head > 0 &&
+           (!j->rows_given || j->rows_given_len > 0);
+}
+
+/* The first folder for temporary data that takes memory which -m does not count. */
+static const char *dir_in_memory(const struct tsl_shufjob_opts *j)
+{
+    for (size_t i = 0; i < j->ndirs; i++)
+        if (tsl_file_in_memory(j->dirs[i]))
+            return j->dirs[i];
+    return NULL;
+}
+
+static void warn_of_memory(const char *dir)
+{
+    cli_warn(
+        "temporary data goes to %s, which is held in memory (tmpfs) that -m does not "
+        "count; -T names a folder on a disk",
+        tsl_quote(dir).s);
+}
+
+/* Will all of the rows be kept, and outgrow the memory? */
+static bool spills(const struct options *o, const struct tsl_shufjob_opts *j)
+{
+    struct tsl_shufplan plan;
+    struct tsl_inputs_size size;
+    bool all = (j->head == UINT64_MAX && j->sample >= 1) || o->repeat;
+    return all && tsl_shufjob_plan(j, &plan, &size, NULL) == 0 && plan.passes > 1;
+}
+
 static int run_job(const struct options *o, struct tsl_shufjob_opts *j,
                    enum cli_progress_when when, struct tsl_err *err)
 {
     struct tsl_progress progress = { 0 };
     struct tsl_shufjob_stats st = { 0 };
+    bool large_range = o->ranged && !j->rows_given;
+    int rc = fills_stdout(j) ? tsl_outfile_check(NULL, err) : 0;
+    if (rc < 0)
+        return rc; /* now, not after hours of reading */
+    const char *dir = o->quiet || large_range ? NULL : dir_in_memory(j);
+    if (dir && spills(o, j)) {
+        warn_of_memory(dir);
+        dir = NULL;
+    }
     j->progress = &progress;
     cli_progress_start(&progress, when);
-    int rc = run(o, j, &st, err);
+    rc = run(o, j, &st, err);
     cli_progress_stop();
+    if (dir && st.temp_peak_bytes) /* nobody could tell before */
+        warn_of_memory(dir);
     if (rc == 0 && o->stats)
         rc = write_stats(o->stats, j, &st, err);
     if (rc == 0 && !o->quiet && (o->verbose || cli_progress_shown()))
@@ -636,172 +668,218 @@ static int run_job(const struct options *o, struct tsl_shufjob_opts *j,
     return rc;
 }
 
+/* ---- the command line ---- */
+
+static const char summary[] =
+    "Write the rows of all FILEs in a random order: more than fit in memory, each\n"
+    "order equally likely.";
+
+static const char epilog[] =
+    "SIZE: 64M, 1.5G, 500KB, or 10% of the memory this process may use.\n"
+    "SHARE: 0.1 or 10%.\n"
+    "Inputs compressed with zstd or gzip are recognised and decompressed.  With no\n"
+    "FILE, or when FILE is -, read standard input.  The order depends on the input's\n"
+    "bytes and the seed alone: not on memory, threads or temporary folders.\n"
+    "Exit status 0: every row that was asked for is in the output exactly once, and\n"
+    "this was checked.  1: anything else; output files appear only when all of them\n"
+    "are whole.\n"
+    "\n"
+    "Examples:\n"
+    "  cshuf -m 2G corpus/*.jsonl.zst -o shuffled.jsonl.zst\n"
+    "      one global shuffle of many compressed files in 2 GiB of memory\n"
+    "  cshuf -s 1 --split train=.98,valid=.01,test=.01 -o '%s.txt' corpus.txt\n"
+    "      three files in one pass, the same again for the same seed\n"
+    "  cshuf -s 1 --with de.txt=de.shuf --shards 8 en.txt -o en.shuf\n"
+    "      two aligned files, the same order in both, eight shards of each\n";
+
+static const struct cli_opt opts[] = {
+    { .kind = CLI_TEXT, .help = "As shuf:" },
+    { 'e', "echo", NULL, CLI_FLAG, &given.echo, "each ARG is a row", NULL, true },
+    { 'i', "input-range", "LO-HI", CLI_CALL, &given, "each number from LO to HI is a row",
+      set_range, true },
+    { 'n', "head-count", "COUNT", CLI_CALL, &given.head,
+      "write at most COUNT rows: the head of the full shuffle", set_head, true },
+    { 'o', "output", "FILE", CLI_CALL, &given.output,
+      "write to FILE (it may be an input) once all is done;\n"
+      ".zst and .gz are compressed",
+      set_output, true },
+    { 0, "random-source", "FILE", CLI_CALL, &given.random_source,
+      "take the seed from the first bytes of FILE", set_random_source, true },
+    { 'r', "repeat", NULL, CLI_FLAG, &given.repeat,
+      "draw rows with replacement, for ever or -n", NULL, true },
+    { 'z', "zero-terminated", NULL, CLI_FLAG, &given.nul,
+      "rows end with NUL, not newline", NULL, true },
+    { .kind = CLI_TEXT, .help = "The order:" },
+    { 's', "seed", "N", CLI_CALL, &given,
+      "the same N gives the same order; random, or no -s:\n"
+      "one is drawn",
+      set_seed, false },
+    { 0, "unique", NULL, CLI_FLAG, &given.unique,
+      "of equal rows keep the first; the order then goes by\n"
+      "content",
+      NULL, false },
+    { 0, "sample", "SHARE", CLI_CALL, &given.sample,
+      "keep about this share of the rows, the head of the\n"
+      "full shuffle",
+      set_sample, false },
+    { .kind = CLI_TEXT, .help = "Input:" },
+    { 0, "rows", "KIND", CLI_STR, &given.rows,
+      "line, nul, para (ended by blank lines), fixed:BYTES, or\n"
+      "u32 (each behind its little-endian length)",
+      NULL, false },
+    { 0, "header", "N", CLI_COUNT, &given.header_rows,
+      "the first N rows of each file are its header: kept\n"
+      "once, in front of every output",
+      NULL, false },
+    { 0, "files0-from", "FILE", CLI_STR, &given.files0,
+      "read input names, ended by NUL, from FILE", NULL, false },
+    { 0, "with", "FILE=OUT", CLI_CALL, &given,
+      "shuffle FILE the same way into OUT: row i of FILE goes\n"
+      "where row i of the input goes; repeatable",
+      add_aligned, false },
+    { .kind = CLI_TEXT, .help = "Output:" },
+    { 0, "split", "NAME=SHARE,...", CLI_CALL, &given,
+      "divide the rows by shares that add up to 1; %s in -o\n"
+      "stands for NAME; without -o, NAME is the file",
+      set_splits, false },
+    { 0, "shards", "N", CLI_CALL, &given.shards,
+      "N files of equal row counts; %05d in -o is the number,\n"
+      "else -00000 goes in front of the first dot",
+      set_positive, false },
+    { 0, "shard-rows", "N", CLI_CALL, &given.shard_rows, "files of N rows each",
+      set_positive, false },
+    { 0, "shard-bytes", "SIZE", CLI_CALL, &given.shard_bytes,
+      "files of at most SIZE, before compression", set_shard_bytes, false },
+    { 0, "compress", "CODEC", CLI_STR, &given.compress,
+      "zstd[:LEVEL], gzip[:LEVEL] or none, whatever the name", NULL, false },
+    { .kind = CLI_TEXT, .help = "Resources (none of them changes the output):" },
+    { 'm', "memory", "SIZE", CLI_SIZE, &given.memory,
+      "hold at most SIZE in memory, and 16M beside it; default:\n"
+      "a quarter of what this process may use",
+      NULL, false },
+    { 'S', "buffer-size", "SIZE", CLI_SIZE, &given.memory, "the same, as in sort", NULL,
+      false },
+    { 'j', "threads", "N", CLI_COUNT, &given.nthreads,
+      "use N threads; default: one a processor", NULL, false },
+    { 'T', "temporary-directory", "DIR", CLI_CALL, &given,
+      "folder for temporary data, not $TMPDIR or /tmp;\n"
+      "several are filled evenly",
+      add_dir, false },
+    { 0, "compress-temp", "MODE", CLI_STR, &given.compress_temp,
+      "auto (measure, then decide), none (the default) or\n"
+      "zstd[:LEVEL]",
+      NULL, false },
+    { 0, "no-verify", NULL, CLI_FLAG, &given.no_verify,
+      "do not compare the rows read with the rows written", NULL, false },
+    { .kind = CLI_TEXT, .help = "Telling:" },
+    { 'q', "quiet", NULL, CLI_FLAG, &given.quiet,
+      "no progress unless --progress=always, no closing line,\n"
+      "no warning",
+      NULL, false },
+    { 'v', "verbose", NULL, CLI_FLAG, &given.verbose,
+      "tell the seed and what was done in a closing line", NULL, false },
+    { 0, "stats", "FILE", CLI_STR, &given.stats, "write what was done to FILE, as JSON",
+      NULL, false },
+    { 0, "progress", "WHEN", CLI_STR, &given.progress,
+      "auto (on a terminal, after a second), always, never;\n"
+      "SIGUSR1 asks for a line at any time",
+      NULL, false },
+    { 0, "explain", NULL, CLI_FLAG, &given.explain,
+      "print the plan, with a quick probe of the disk, and do\n"
+      "nothing",
+      NULL, false },
+    { 0 },
+};
+
+/* What cannot be meant. */
+static void check_operands(const struct options *o, char **operands, size_t n)
+{
+    if (o->echo && o->ranged)
+        cli_misuse(true, "cannot combine -e and -i options");
+    if (o->ranged && n > 0)
+        cli_misuse(true, "extra operand '%s'", operands[0]);
+    if (o->files0 && (n > 0 || o->echo || o->ranged))
+        cli_misuse(true, "--files0-from leaves no room for operands, -e or -i");
+    if (o->repeat)
+        refuse_with_repeat(o);
+    if (o->echo || o->ranged) {
+        const char *which = o->echo ? "-e" : "-i";
+        if (o->naligned || o->header_rows)
+            cli_misuse(true, "cannot combine %s and %s", which,
+                       o->naligned ? "--with" : "--header");
+        if (o->rows && strncmp(o->rows, "fixed", 5) == 0)
+            cli_misuse(true, "cannot combine %s and --rows=%s", which, o->rows);
+    }
+}
+
+/* -i of at most one number has one order: it needs no seed. */
+static bool needs_seed(const struct options *o)
+{
+    return o->head > 0 && !(o->ranged && o->hi - o->lo + 1 <= 1 && !o->repeat);
+}
+
+/* What is left to fill in of the job: the rows and the seed. */
+static int choose_rows(struct options *o, char **operands, size_t n,
+                       struct tsl_shufjob_opts *j, struct tsl_err *err)
+{
+    static char dash[] = "-", *standard_input[] = { dash, NULL };
+    int rc = 0;
+    j->paths = n ? operands : standard_input;
+    j->npaths = n ? n : 1;
+    if (o->files0)
+        j->paths = read_names(o->files0, &j->npaths, err);
+    if (!j->paths)
+        return TSL_EIO;
+    j->header_rows = o->header_rows;
+    j->unique = o->unique;
+    j->head = o->head;
+    j->sample = o->sample;
+    j->aligned = o->aligned;
+    j->naligned = o->naligned;
+    j->seed = o->seeded ? o->seed : tsl_key_random_seed();
+    if (o->random_source && !o->seeded && needs_seed(o))
+        rc = seed_from(o->random_source, &j->seed, err);
+    if (rc == 0 && (o->echo || (o->ranged && o->hi - o->lo + 1 <= TSL_SHUFRANGE_SMALL)))
+        rc = choose_given(o, operands, n, j, err);
+    return rc;
+}
+
+static void free_rows(const struct options *o, struct tsl_shufjob_opts *j)
+{
+    tsl_mem_free((void *)(uintptr_t)j->rows_given);
+    if (o->files0 && j->paths) {
+        tsl_mem_free(j->paths[0]); /* all of them are one text */
+        tsl_mem_free((void *)(uintptr_t)j->paths);
+    }
+}
+
 int main(int argc, char **argv)
 {
-    static struct options o = { .head = UINT64_MAX, .sample = 1 };
     struct tsl_shufjob_opts j = { 0 };
     struct tsl_err err = { 0 };
     tsl_file_guard_std();
-    uint64_t whole = cli_memory();
-    o.memory = whole / 4;
-    const struct cli_opt opts[] = {
-        { 0, NULL, NULL, CLI_TEXT, NULL, "As shuf:", NULL, false },
-        { 'e', "echo", NULL, CLI_FLAG, &o.echo, "each ARG is a row", NULL, true },
-        { 'i', "input-range", "LO-HI", CLI_CALL, &o, "each number from LO to HI is a row",
-          set_range, true },
-        { 'n', "head-count", "COUNT", CLI_CALL, &o.head,
-          "write at most COUNT rows: the head of the full shuffle", set_head, true },
-        { 'o', "output", "FILE", CLI_CALL, &o.output,
-          "write to FILE (it may be an input) once all is done;\n"
-          ".zst and .gz are compressed",
-          set_output, true },
-        { 0, "random-source", "FILE", CLI_CALL, &o.random_source,
-          "take the seed from the first bytes of FILE", set_random_source, true },
-        { 'r', "repeat", NULL, CLI_FLAG, &o.repeat,
-          "draw rows with replacement, for ever or -n", NULL, true },
-        { 'z', "zero-terminated", NULL, CLI_FLAG, &o.nul,
-          "rows end with NUL, not newline", NULL, true },
-        { 0, NULL, NULL, CLI_TEXT, NULL, "The order:", NULL, false },
-        { 's', "seed", "N", CLI_CALL, &o,
-          "the same N gives the same order; random, or no -s:\none is drawn", set_seed,
-          false },
-        { 0, "unique", NULL, CLI_FLAG, &o.unique,
-          "of equal rows keep the first; the order then goes by\ncontent", NULL, false },
-        { 0, "sample", "SHARE", CLI_CALL, &o.sample,
-          "keep about this share of the rows, the head of the\nfull shuffle", set_sample,
-          false },
-        { 0, NULL, NULL, CLI_TEXT, NULL, "Input:", NULL, false },
-        { 0, "rows", "KIND", CLI_STR, &o.rows,
-          "line, nul, para (ended by blank lines), fixed:BYTES, or\n"
-          "u32 (each behind its little-endian length)",
-          NULL, false },
-        { 0, "header", "N", CLI_COUNT, &o.header_rows,
-          "the first N rows of each file are its header: kept\n"
-          "once, in front of every output",
-          NULL, false },
-        { 0, "files0-from", "FILE", CLI_STR, &o.files0,
-          "read input names, ended by NUL, from FILE", NULL, false },
-        { 0, "with", "FILE=OUT", CLI_CALL, &o,
-          "shuffle FILE the same way into OUT: row i of FILE goes\n"
-          "where row i of the input goes; repeatable",
-          add_aligned, false },
-        { 0, NULL, NULL, CLI_TEXT, NULL, "Output:", NULL, false },
-        { 0, "split", "NAME=SHARE,...", CLI_CALL, &o,
-          "divide the rows by shares that add up to 1; %s in -o\nstands for NAME; "
-          "without -o, NAME is the file",
-          set_splits, false },
-        { 0, "shards", "N", CLI_CALL, &o.shards,
-          "N files of equal row counts; %05d in -o is the number,\nelse -00000 goes in "
-          "front of the first dot",
-          set_positive, false },
-        { 0, "shard-rows", "N", CLI_CALL, &o.shard_rows, "files of N rows each",
-          set_positive, false },
-        { 0, "shard-bytes", "SIZE", CLI_CALL, &o.shard_bytes,
-          "files of at most SIZE, before compression", set_shard_bytes, false },
-        { 0, "compress", "CODEC", CLI_STR, &o.compress,
-          "zstd[:LEVEL], gzip[:LEVEL] or none, whatever the name", NULL, false },
-        { 0, NULL, NULL, CLI_TEXT, NULL,
-          "Resources (none of them changes the output):", NULL, false },
-        { 'm', "memory", "SIZE", CLI_SIZE, &o.memory,
-          "hold at most SIZE in memory, and 16M beside it; default:\na quarter of what "
-          "this process may use",
-          NULL, false },
-        { 'S', "buffer-size", "SIZE", CLI_SIZE, &o.memory, "the same, as in sort", NULL,
-          false },
-        { 'j', "threads", "N", CLI_COUNT, &o.nthreads,
-          "use N threads; default: one a processor", NULL, false },
-        { 'T', "temporary-directory", "DIR", CLI_CALL, &o,
-          "folder for temporary data, not $TMPDIR or /tmp;\n"
-          "several are filled evenly",
-          add_dir, false },
-        { 0, "compress-temp", "MODE", CLI_STR, &o.compress_temp,
-          "auto (measure, then decide), none (the default) or\nzstd[:LEVEL]", NULL,
-          false },
-        { 0, "no-verify", NULL, CLI_FLAG, &o.no_verify,
-          "do not compare the rows read with the rows written", NULL, false },
-        { 0, NULL, NULL, CLI_TEXT, NULL, "Telling:", NULL, false },
-        { 'q', "quiet", NULL, CLI_FLAG, &o.quiet,
-          "no progress unless --progress=always, no closing line", NULL, false },
-        { 'v', "verbose", NULL, CLI_FLAG, &o.verbose,
-          "tell the seed and what was done in a closing line", NULL, false },
-        { 0, "stats", "FILE", CLI_STR, &o.stats, "write what was done to FILE, as JSON",
-          NULL, false },
-        { 0, "progress", "WHEN", CLI_STR, &o.progress,
-          "auto (on a terminal, after a second), always, never;\n"
-          "SIGUSR1 asks for a line at any time",
-          NULL, false },
-        { 0, "explain", NULL, CLI_FLAG, &o.explain,
-          "print the plan, with a quick probe of the disk, and do\nnothing", NULL,
-          false },
-        { 0 },
-    };
     const struct cli_tool tool = {
-        "cshuf",
-        "[OPTION]... [FILE]...\n  or:  cshuf -e [OPTION]... [ARG]...\n"
-        "  or:  cshuf -i LO-HI [OPTION]...",
-        "Write the rows of all FILEs in a random order: more than fit in memory, each "
-        "order\n"
-        "equally likely.",
-        epilog,
-        opts,
-        whole,
+        .name = "cshuf",
+        .usage = "[OPTION]... [FILE]...\n  or:  cshuf -e [OPTION]... [ARG]...\n"
+                 "  or:  cshuf -i LO-HI [OPTION]...",
+        .summary = summary,
+        .epilog = epilog,
+        .opts = opts,
+        .memory = cli_memory(),
     };
     size_t n;
+    given.memory = tool.memory / 4;
     char **operands = cli_parse(&tool, argc, argv, &n);
-    static char dash[] = "-", *standard_input[] = { dash, NULL };
-
-    if (o.echo && o.ranged)
-        cli_misuse(true, "cannot combine -e and -i options");
-    if (o.ranged && n > 0)
-        cli_misuse(true, "extra operand '%s'", operands[0]);
-    if (o.files0 && (n > 0 || o.echo || o.ranged))
-        cli_misuse(true, "--files0-from leaves no room for operands, -e or -i");
-    refuse_with(o.repeat, "-r", &o);
-    if (o.echo || o.ranged) {
-        const char *which = o.echo ? "-e" : "-i";
-        if (o.naligned || o.header_rows)
-            cli_misuse(true, "cannot combine %s and %s", which,
-                       o.naligned ? "--with" : "--header");
-        if (o.rows && strncmp(o.rows, "fixed", 5) == 0)
-            cli_misuse(true, "cannot combine %s and --rows=%s", which, o.rows);
-    }
-    choose_frame(&o, &j);
-    choose_outputs(&o, &j);
-    choose_temp(&o, &j);
-    enum cli_progress_when when = choose_progress(&o);
-
-    j.paths = n ? operands : standard_input;
-    j.npaths = n ? n : 1;
-    if (o.files0)
-        j.paths = read_names(o.files0, &j.npaths, &err);
-    if (!j.paths)
-        return cli_finish(TSL_EIO, &err);
-    j.memory = o.memory;
-    j.nthreads =
-        o.nthreads ? (unsigned)(o.nthreads < 256 ? o.nthreads : 256) : tsl_thread_cpus();
-    j.header_rows = o.header_rows;
-    j.unique = o.unique;
-    j.verify = !o.no_verify;
-    j.head = o.head;
-    j.sample = o.sample;
-    j.aligned = o.aligned;
-    j.naligned = o.naligned;
-    j.seed = o.seed;
-    int rc = 0;
-    bool needs_seed = o.head > 0 && !(o.ranged && o.hi - o.lo + 1 <= 1 && !o.repeat);
-    if (!o.seeded)
-        j.seed = tsl_key_random_seed();
-    if (o.random_source && !o.seeded && needs_seed)
-        rc = seed_from(o.random_source, &j.seed, &err);
-    if (rc == 0 && (o.echo || (o.ranged && o.hi - o.lo + 1 <= TSL_SHUFRANGE_SMALL)))
-        rc = choose_given(&o, operands, n, &j, &err);
+    check_operands(&given, operands, n);
+    choose_frame(&given, &j);
+    choose_outputs(&given, &j);
+    choose_resources(&given, &j);
+    enum cli_progress_when when = choose_progress(&given);
+    int rc = choose_rows(&given, operands, n, &j, &err);
     if (rc == 0)
-        rc = o.explain ? explain_job(&o, &j, &err) : run_job(&o, &j, when, &err);
+        rc = given.explain ? explain_job(&given, &j, &err)
+                           : run_job(&given, &j, when, &err);
     rc = cli_finish(rc, &err);
-    tsl_mem_free((void *)(uintptr_t)j.rows_given);
-    if (o.files0) {
-        tsl_mem_free(j.paths[0]); /* all of them are one text */
-        tsl_mem_free((void *)(uintptr_t)j.paths);
-    }
+    free_rows(&given, &j);
     return rc;
 }

@@ -1,4 +1,5 @@
-/* endian.h - little-endian loads and stores at any address. */
+/* endian.h - little-endian loads and stores at any address.
+ * Threads: pure. */
 #ifndef TSL_ENDIAN_H
 #define TSL_ENDIAN_H
 
@@ -13,6 +14,7 @@
 #define TSL_LE64(x) (x)
 #endif
 
+/* The 4 or 8 bytes from p on, aligned or not, as a number. */
 static inline uint32_t tsl_load32(const void *p)
 {
     uint32_t v;
@@ -27,6 +29,7 @@ static inline uint64_t tsl_load64(const void *p)
     return TSL_LE64(v);
 }
 
+/* Writes v as the 4 or 8 bytes from p on. */
 static inline void tsl_store32(void *p, uint32_t v)
 {
     v = TSL_LE32(v);

@@ -34,7 +34,7 @@ int tsl_err_set(struct tsl_err *err, int code, const char *fmt, ...) TSL_PRINTF(
 /* The same, with ": " and the system's reason for errno value eno at the end. */
 int tsl_err_sys(struct tsl_err *err, int eno, const char *fmt, ...) TSL_PRINTF(3, 4);
 
-/* "out of memory: N bytes for WHAT" */
+/* "out of memory: N bytes for WHAT"; returns TSL_ENOMEM. */
 int tsl_err_nomem(struct tsl_err *err, unsigned long long bytes, const char *what);
 
 /* Copies from to to unless to already holds one; returns from's code. */

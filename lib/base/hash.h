@@ -2,16 +2,19 @@
  * xxhash.h.
  *
  * Source: xxHash (BSD-2), XXH3 64 and 128 bits.  The sum is the sum modulo 2^128 of the
- * 128-bit hashes of the rows' bytes: equal multisets of rows give equal sums in any
- * order, and an accidental difference goes unseen with probability 2^-128. Threads: pure
- * functions; a state or a sum has one owner. */
+ *   128-bit hashes of the rows (tsl_hash_row): equal multisets of rows give equal sums in any
+ *   order, and an accidental difference goes unseen with probability 2^-128.
+ * Threads: pure functions; a state or a sum has one owner. */
 #ifndef TSL_HASH_H
 #define TSL_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/compiler.h"
+#include "base/endian.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -29,6 +32,27 @@ static inline struct tsl_u128 tsl_hash128(const void *p, size_t n)
 {
     XXH128_hash_t h = XXH3_128bits(p, n);
     return (struct tsl_u128){ h.low64, h.high64 };
+}
+
+/* What a row adds to a sum of rows: tsl_hash128 of more than 16 bytes; of fewer, of the
+ * bytes, zeros up to 16 and their number, so that no branch depends on the length of
+ * short rows.  slack: 16 bytes may be read at p. */
+TSL_INLINE struct tsl_u128 tsl_hash_row(const void *p, size_t n, bool slack)
+{
+    static const uint8_t ones[32] = { 255, 255, 255, 255, 255, 255, 255, 255,
+                                      255, 255, 255, 255, 255, 255, 255, 255 };
+    uint64_t w[3] = { 0, 0, TSL_LE64(n) }, mask[2];
+    if (n > 16)
+        return tsl_hash128(p, n);
+    if (slack) {
+        memcpy(w, p, 16);
+        memcpy(mask, ones + 16 - n, 16);
+        w[0] &= mask[0];
+        w[1] &= mask[1];
+    } else if (n) {
+        memcpy(w, p, n);
+    }
+    return tsl_hash128(w, sizeof w);
 }
 
 static inline void tsl_u128_add(struct tsl_u128 *sum, struct tsl_u128 x)

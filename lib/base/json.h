@@ -12,23 +12,28 @@
 
 #include "base/err.h"
 
+/* All zero: empty. */
 struct tsl_json {
     char *text;
-    size_t len, cap;
+    size_t len, cap; /* bytes */
     bool comma, failed;
 };
 
-void tsl_json_open(struct tsl_json *j, const char *key, char bracket); /* '{' or '[' */
-void tsl_json_close(struct tsl_json *j, char bracket);                 /* '}' or ']' */
-/* key NULL inside an array */
+/* Begins an object ('{') or an array ('['), and ends it ('}' or ']').  key: the member's
+ * name; NULL inside an array and for the outermost value. */
+void tsl_json_open(struct tsl_json *j, const char *key, char bracket);
+void tsl_json_close(struct tsl_json *j, char bracket);
+
+/* One member, or with key NULL one item of an array.  num: null when not finite. */
 void tsl_json_str(struct tsl_json *j, const char *key, const char *value);
 void tsl_json_u64(struct tsl_json *j, const char *key, uint64_t value);
 void tsl_json_num(struct tsl_json *j, const char *key, double value);
 void tsl_json_bool(struct tsl_json *j, const char *key, bool value);
 
-/* Adds a newline and checks that nothing failed.  j->text is the text until
- * tsl_json_fini. */
+/* Adds a newline and checks that nothing failed: 0 or TSL_ENOMEM.  j->text[0, j->len) is
+ * the text until tsl_json_fini. */
 int tsl_json_end(struct tsl_json *j, struct tsl_err *err);
+/* Frees the text and empties j. */
 void tsl_json_fini(struct tsl_json *j);
 
 #endif

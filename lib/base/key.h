@@ -8,7 +8,8 @@
  * products) and as XXH3's own seed.  Seeding XXH3 of an 8-byte message alone would only
  * XOR the seed in before a bijection, and two seeds would then give the same order with
  * rows swapped in pairs wherever rows have a power-of-two size (tests/shuf/test_uniform.c
- * looks for just that). Threads: pure functions. */
+ * looks for just that).
+ * Threads: pure functions. */
 #ifndef TSL_KEY_H
 #define TSL_KEY_H
 
@@ -25,7 +26,7 @@ struct tsl_key {
  * one. */
 struct tsl_key tsl_key_make(uint64_t seed, const char *purpose);
 
-/* 64 uniform bits for index. */
+/* 64 uniform bits for index: always the same ones. */
 TSL_INLINE uint64_t tsl_key_at(const struct tsl_key *k, uint64_t index)
 {
     uint64_t m[3] = { TSL_LE64(k->before), TSL_LE64(index), TSL_LE64(k->after) };

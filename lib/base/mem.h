@@ -2,7 +2,8 @@
  *
  * Heap memory for what is small or outlives a batch, pages for the large buffers: pages
  * are zero when fresh, cost nothing until touched, and can be given back to the system
- * while the address range stays reserved. Threads: any. */
+ * while the address range stays reserved.
+ * Threads: any. */
 #ifndef TSL_MEM_H
 #define TSL_MEM_H
 
@@ -15,19 +16,25 @@ enum { TSL_PAGE_BYTES = 4096 };
 /* NULL and err set on failure, or when count * size overflows.  Zeroed. */
 void *tsl_mem_alloc(size_t count, size_t size, const char *what, struct tsl_err *err);
 
-/* Grows or shrinks; on failure NULL is returned and old stays as it was. */
+/* Grows or shrinks old (NULL: allocates); new bytes are not zeroed.  On failure, or when
+ * count * size overflows, NULL is returned and old stays as it was. */
 void *tsl_mem_resize(void *old, size_t count, size_t size, const char *what,
                      struct tsl_err *err);
 
-/* Makes room for one more in an array of *cap items; doubles.  Returns 0 or TSL_ENOMEM.
- * array: the address of the array's pointer. */
+/* Makes room for need items of size bytes in an array of *cap of them; at least doubles.
+ * Returns 0 or TSL_ENOMEM, and then the array is what it was.  array: the address of the
+ * array's pointer. */
 int tsl_mem_grow(void *array, size_t *cap, size_t need, size_t size, const char *what,
                  struct tsl_err *err);
 
+/* A copy for tsl_mem_free; NULL and err set on failure. */
 char *tsl_mem_strdup(const char *s, struct tsl_err *err);
+
+/* Frees what the functions above gave; NULL is fine. */
 void tsl_mem_free(void *p);
 
-/* Page-aligned memory of at least bytes; NULL and err set on failure. */
+/* Page-aligned memory of at least bytes, zero; NULL and err set on failure and for 0
+ * bytes. */
 void *tsl_pages_map(size_t bytes, const char *what, struct tsl_err *err);
 
 /* Gives the memory of whole pages within [p, p + bytes) back; they read as zero
@@ -37,6 +44,7 @@ void tsl_pages_drop(void *p, size_t bytes);
 /* Asks for large pages: fewer faults and TLB misses where all of it will be touched. */
 void tsl_pages_want_huge(void *p, size_t bytes);
 
+/* bytes: as they were asked for from tsl_pages_map.  p NULL is fine. */
 void tsl_pages_unmap(void *p, size_t bytes);
 
 #endif

@@ -12,10 +12,11 @@ bool tsl_parse_u64(const char *s, uint64_t *out, bool *overflow);
 
 /* A size: digits, perhaps a fraction, perhaps a unit.  b 512; K M G T P E (or KiB ...)
  * powers of 1024, either case; KB MB ... powers of 1000; N% of whole.  Rounded down to
- * bytes; at least 1 unless the number is 0.  whole 0 refuses percentages. */
+ * bytes; at least 1 unless the number is 0.  whole 0 refuses percentages.  false when
+ * s is anything else or 2^64 bytes or more. */
 bool tsl_parse_size(const char *s, uint64_t whole, uint64_t *out);
 
-/* A share of one: 0.25, .25, 25%, 1.  In [0, 1]. */
+/* A share of one: 0.25, .25, 25%, 1.  false when s is anything else or not in [0, 1]. */
 bool tsl_parse_share(const char *s, double *out);
 
 #endif

@@ -1,5 +1,6 @@
 /* quote.h - names for messages: what a stranger called a file must not drive the
- * terminal. Threads: pure. */
+ * terminal.
+ * Threads: pure. */
 #ifndef TSL_QUOTE_H
 #define TSL_QUOTE_H
 

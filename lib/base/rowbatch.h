@@ -2,9 +2,10 @@
  * the bytes stood in the input.  Everything that streams is a batch of rows.
  *
  * A row longer than a batch travels as several batches of kind TSL_BATCH_PIECE, the first
- * and the last of them marked. Memory: bytes and rows belong to whoever made the batch;
- * reading into it allocates nothing. Threads: one owner at a time; handing a batch on
- * hands on all that hangs from it. */
+ * and the last of them marked.
+ * Memory: bytes and rows belong to whoever made the batch; reading into it allocates
+ *   nothing.
+ * Threads: one owner at a time; handing a batch on hands on all that hangs from it. */
 #ifndef TSL_ROWBATCH_H
 #define TSL_ROWBATCH_H
 

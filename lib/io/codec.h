@@ -1,12 +1,13 @@
 /* codec.h - none, zstd and gzip behind one face: streams in, whole frames out.
  *
  * Reading: what a file is, is told by its first bytes, never by its name; frames
- * (members) that follow each other are one stream; anything else behind a frame is an
- * error, and so is an end inside one. Writing: a stream is cut into frames of
- * TSL_CODEC_FRAME bytes, each compressed by itself, so frames can be made by any number
- * of threads and the bytes do not depend on how many. Memory: a decoder holds the window
- * that the data asks for, at most window_max. Threads: a decoder has one owner;
- * tsl_codec_pack may run anywhere. */
+ *   (members) that follow each other are one stream; anything else behind a frame is an
+ *   error, and so is an end inside one.
+ * Writing: a stream is cut into frames of TSL_CODEC_FRAME bytes, each compressed by
+ *   itself, so frames can be made by any number of threads and the bytes do not depend on
+ *   how many.
+ * Memory: a decoder holds the window that the data asks for, at most window_max.
+ * Threads: a decoder or a packer has one owner; the other functions are pure. */
 #ifndef TSL_CODEC_H
 #define TSL_CODEC_H
 
@@ -24,37 +25,43 @@ enum { TSL_CODEC_FRAME = 1 << 20, TSL_CODEC_MAGIC = 4 };
  * short. */
 enum tsl_codec tsl_codec_sniff(const uint8_t *p, size_t n);
 
-/* By the name's end: .zst, .gz, .gzip; else none. */
+/* By the name's end: .zst, .zstd, .gz, .gzip; else none. */
 enum tsl_codec tsl_codec_by_name(const char *name);
 
-/* "zstd", "zstd:19", "gzip:9", "none"; *level 0 when not given.  false: not understood.
- */
+/* "zstd", "zstd:19", "gzip:9", "none"; *level 0 when not given.  false when s is anything
+ * else. */
 bool tsl_codec_parse(const char *s, enum tsl_codec *codec, int *level);
 
 struct tsl_decoder;
 
-/* name: as messages show it; lent for the decoder's life. */
+/* codec: not none.  window_max: bytes; data that asks for more is refused.  name: as
+ * messages show it; lent for the decoder's life.  0 or TSL_ENOMEM. */
 int tsl_decoder_create(struct tsl_decoder **d, enum tsl_codec codec, size_t window_max,
                        const char *name, struct tsl_err *err);
-/* Moves on: *in up to in_end is used, *out up to out_end is filled. */
+/* Moves on: *in up to in_end is used, *out up to out_end is filled.  0, TSL_EFORMAT
+ * for damaged data, TSL_ENOMEM for data that wants too large a window. */
 int tsl_decoder_step(struct tsl_decoder *d, const uint8_t **in, const uint8_t *in_end,
                      uint8_t **out, uint8_t *out_end, struct tsl_err *err);
-/* May the data end here? */
+/* May the data end here (between frames)? */
 bool tsl_decoder_may_end(const struct tsl_decoder *d);
+/* NULL is fine. */
 void tsl_decoder_destroy(struct tsl_decoder *d);
 
 struct tsl_packer; /* scratch of one thread */
 
+/* codec: not none.  level: 0 is the codec's usual one.  0 or TSL_ENOMEM. */
 int tsl_packer_create(struct tsl_packer **p, enum tsl_codec codec, int level,
                       struct tsl_err *err);
-/* Bytes that n bytes may need. */
+/* Bytes that n bytes may need when packed, at most. */
 size_t tsl_packer_bound(const struct tsl_packer *p, size_t n);
-/* One whole frame with its checksum; *packed: bytes written to dst. */
+/* One whole frame with its checksum; *packed: bytes written to dst, which has room for
+ * tsl_packer_bound of them.  0 or an error. */
 int tsl_packer_run(struct tsl_packer *p, uint8_t *dst, size_t cap, const uint8_t *src,
                    size_t n, size_t *packed, struct tsl_err *err);
-/* The inverse, for blocks whose size is known; less or more is an error. */
+/* The inverse, for blocks whose size n is known; less or more is an error. */
 int tsl_packer_undo(struct tsl_packer *p, uint8_t *dst, size_t n, const uint8_t *src,
                     size_t packed, struct tsl_err *err);
+/* NULL is fine. */
 void tsl_packer_destroy(struct tsl_packer *p);
 
 /* One file a codec fills one of these. */

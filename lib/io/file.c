@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -199,10 +200,22 @@ int tsl_file_write(struct tsl_file *f, const void *p, size_t n, struct tsl_err *
     return 0;
 }
 
+/* No more O_DIRECT, of whoever uses the file. */
+static bool give_up_direct(const struct tsl_file *f)
+{
+#ifdef O_DIRECT
+    return fcntl(f->fd, F_SETFL, 0) == 0;
+#else
+    (void)f;
+    return false;
+#endif
+}
+
 /* All of it.  Under O_DIRECT a short transfer may end anywhere, but the next one has to
  * start on a block: step back to the last whole block and move its rest again.  Where
- * even that does not advance (only a faulty device or a test does so), O_DIRECT is given
- * up. */
+ * even that does not advance (only a faulty device or a test does so), or a filesystem
+ * that took O_DIRECT refuses the transfer for it (blocks larger than ours, say), O_DIRECT
+ * is given up. */
 static int move_all(const struct tsl_file *f, bool in, struct iovec *v, int n,
                     uint64_t at, struct tsl_err *err)
 {
@@ -210,6 +223,12 @@ static int move_all(const struct tsl_file *f, bool in, struct iovec *v, int n,
     unsigned stuck = 0;
     while (n > 0) {
         ssize_t k = move(f, in, v, n, (int64_t)at, &noflag);
+        if (k < 0 && errno == EINVAL && direct) {
+            direct = false;
+            if (give_up_direct(f))
+                continue;
+            errno = EINVAL;
+        }
         if (k < 0)
             return tsl_err_sys(err, errno,
                                "%s: cannot %s temporary data at byte %" PRIu64, f->name,
@@ -227,12 +246,8 @@ static int move_all(const struct tsl_file *f, bool in, struct iovec *v, int n,
             left += v[i].iov_len;
         if (direct && (size_t)k < left) {
             k &= ~(ssize_t)(ALIGN - 1);
-#ifdef O_DIRECT
-            if (k == 0 && ++stuck > 3) {
-                (void)fcntl(f->fd, F_SETFL, 0);
-                direct = false;
-            }
-#endif
+            if (k == 0 && ++stuck > 3)
+                direct = !give_up_direct(f);
         }
         at += (uint64_t)k;
         for (size_t gone = (size_t)k; n > 0 && gone >= v->iov_len; v++, n--)
@@ -329,6 +344,14 @@ uint64_t tsl_file_free_bytes(const char *dir)
     if (statvfs(dir, &s) < 0)
         return UINT64_MAX;
     return (uint64_t)s.f_bavail * s.f_frsize;
+}
+
+bool tsl_file_in_memory(const char *dir)
+{
+    struct statfs s;
+    /* TMPFS_MAGIC, RAMFS_MAGIC */
+    return statfs(dir, &s) == 0 && ((unsigned long)s.f_type == 0x01021994 ||
+                                    (unsigned long)s.f_type == 0x858458f6);
 }
 
 int tsl_file_close_output(struct tsl_err *err)

@@ -2,12 +2,13 @@
  * both.
  *
  * The only place, with outfile.c, where the library opens, reads, writes, syncs and
- * renames. Interrupted calls are repeated, short transfers are finished, a descriptor
- * that is not ready is waited for. Page cache: large files are read and written once, so
- * what passes is dropped behind us (RWF_DONTCACHE where the kernel has it, advice where
- * not): a corpus larger than memory must not push everything else out, and inside a
- * container the cache counts as ours. Threads: positioned calls may run at the same time;
- * read and write have one caller. */
+ * renames.  Interrupted calls are repeated, short transfers are finished, a descriptor
+ * that is not ready is waited for.
+ * Page cache: large files are read and written once, so what passes is dropped behind us
+ *   (RWF_DONTCACHE where the kernel has it, advice where not): a corpus larger than
+ *   memory must not push everything else out, and inside a container the cache counts as
+ *   ours.
+ * Threads: positioned calls may run at the same time; read and write have one caller. */
 #ifndef TSL_FILE_H
 #define TSL_FILE_H
 
@@ -38,10 +39,11 @@ struct tsl_file {
         .fd = -1                                                                         \
     }
 
-/* path "-": standard input.  A folder is an error here already. */
+/* For reading.  path "-": standard input.  0, or an error and f closed; a folder is an
+ * error here already. */
 int tsl_file_open(struct tsl_file *f, const char *path, struct tsl_err *err);
 
-/* Takes fd over (unless borrowed).  name is copied and quoted. */
+/* Takes fd over (unless borrowed), on failure too.  name is copied and quoted. */
 int tsl_file_wrap(struct tsl_file *f, int fd, const char *name, bool borrowed,
                   struct tsl_err *err);
 
@@ -50,11 +52,13 @@ int tsl_file_wrap(struct tsl_file *f, int fd, const char *name, bool borrowed,
  * has none. */
 int tsl_file_temp(struct tsl_file *f, const char *dir, bool direct, struct tsl_err *err);
 
-/* Up to n bytes; 0 only at the end of the file. */
+/* Up to n bytes: how many, 0 only at the end of the file, or TSL_EIO. */
 int64_t tsl_file_read(struct tsl_file *f, void *p, size_t n, struct tsl_err *err);
+/* All n bytes: 0 or TSL_EIO. */
 int tsl_file_write(struct tsl_file *f, const void *p, size_t n, struct tsl_err *err);
 
-/* All n bytes at a position; an early end is an error. */
+/* All n bytes at a position, or TSL_EIO; an early end is an error.  Where O_DIRECT is
+ * refused in the middle of the work, it is given up and the work goes on. */
 int tsl_file_pread(const struct tsl_file *f, void *p, size_t n, uint64_t at,
                    struct tsl_err *err);
 int tsl_file_pwrite(const struct tsl_file *f, const void *p, size_t n, uint64_t at,
@@ -70,13 +74,14 @@ int tsl_file_preadv(const struct tsl_file *f, struct iovec *v, int n, uint64_t a
  * nothing happens: the space is freed when the file is closed. */
 void tsl_file_punch(const struct tsl_file *f, uint64_t at, uint64_t n);
 
-/* A regular file that has not kept the size and time it was opened with is an error. */
+/* 0, or TSL_EIO for a regular file that has not kept the size and time it was opened
+ * with. */
 int tsl_file_unchanged(const struct tsl_file *f, struct tsl_err *err);
 
+/* Brings the data to the disk: 0 or TSL_EIO. */
 int tsl_file_sync(const struct tsl_file *f, struct tsl_err *err);
 
-/* Closes; a failing close is an error (a full quota may show only now).  err may be NULL.
- */
+/* Closes, and resets f; a failing close is an error (a full quota may show only now). */
 int tsl_file_close(struct tsl_file *f, struct tsl_err *err);
 
 /* Is path a named pipe?  false when it cannot be told. */
@@ -89,8 +94,11 @@ int tsl_file_close_output(struct tsl_err *err);
 /* Free bytes for this user in the filesystem of dir; UINT64_MAX when unknown. */
 uint64_t tsl_file_free_bytes(const char *dir);
 
-/* Descriptors this process may still open: raises the soft limit as far as it is allowed.
- */
+/* Is what lies in dir held in memory (tmpfs, ramfs)?  false when it cannot be told. */
+bool tsl_file_in_memory(const char *dir);
+
+/* Descriptors this process may have open, at most 65536: raises the soft limit as far as
+ * that is allowed. */
 unsigned tsl_file_room(void);
 
 /* Descriptors 0, 1, 2 are made to be open, in a way that using a missing one is an error

@@ -2,7 +2,7 @@
  *
  *   line      a newline ends it
  *   nul       a NUL byte ends it
- *   para      lines up to a blank one (empty, or a lone CR); further blank lines are skipped
+ *   para      lines up to a blank one (empty, or a lone CR); more of those are skipped
  *   fixed:N   N bytes
  *   u32       a little-endian length, then the bytes
  *
@@ -30,6 +30,8 @@ struct tsl_frame {
     uint32_t fixed; /* bytes; TSL_FRAME_FIXED only */
 };
 
+/* A kind by the names above, N a size of 1 to 2^32-1 bytes.  false when s is anything
+ * else. */
 bool tsl_frame_parse(const char *s, struct tsl_frame *out);
 
 /* Bytes in front of a row's own (a length) and behind them (its end), as they are

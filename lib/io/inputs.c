@@ -53,6 +53,11 @@ void tsl_inputs_destroy(struct tsl_inputs *in)
     tsl_mem_free(in);
 }
 
+size_t tsl_inputs_file(const struct tsl_inputs *in)
+{
+    return in->next_path ? in->next_path - 1 : 0;
+}
+
 void tsl_inputs_header(const struct tsl_inputs *in, const uint8_t **bytes, size_t *len)
 {
     *bytes = in->header;
@@ -327,7 +332,7 @@ int tsl_inputs_next(struct tsl_inputs *in, struct tsl_rowbatch *b, struct tsl_er
         if (rc < 0)
             return rc;
         /* small files share a batch; with headers, addresses jump between files */
-        if (b->len >= b->cap || (in->o.header_rows && b->len > 0))
+        if (b->len >= b->cap || ((in->o.header_rows || in->o.by_file) && b->len > 0))
             break;
     }
     size_t whole = tsl_frame_whole(&in->o.frame, b->bytes, b->len);

@@ -146,6 +146,12 @@ int tsl_outfile_check(const char *path, struct tsl_err *err)
 {
     struct stat st;
     int rc = 0;
+    if (!path) {
+        int mode = fcntl(STDOUT_FILENO, F_GETFL);
+        if (mode >= 0 && (mode & O_ACCMODE) != O_RDONLY)
+            return 0;
+        return tsl_err_sys(err, EBADF, "standard output: cannot write");
+    }
     if (stat(path, &st) == 0) {
         if (S_ISDIR(st.st_mode))
             return tsl_err_sys(err, EISDIR, "%s", tsl_quote(path).s);

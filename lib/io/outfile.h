@@ -4,7 +4,7 @@
  * with a hidden one where the filesystem has no such thing or descriptors are scarce;
  * commit syncs it, gives it the name and syncs the folder.  Without commit, close leaves
  * nothing behind and an existing target as it was.  A symbolic link stays a link; an
- * existing file's mode is kept. Pipes, devices and standard output are written directly.
+ * existing file's mode is kept.  Pipes, devices and standard output are written directly.
  * Threads: one owner. */
 #ifndef TSL_OUTFILE_H
 #define TSL_OUTFILE_H
@@ -19,27 +19,30 @@ struct tsl_outfile {
     bool final, existed; /* it has its final name; there was a file of that name before */
 };
 
-/* Could path be opened now?  For asking before hours of work. */
+/* Could path be opened now?  For asking before hours of work: 0, or TSL_EIO and why not.
+ * path NULL: is standard output open for writing? */
 int tsl_outfile_check(const char *path, struct tsl_err *err);
 
-/* path NULL: standard output.  named: do not hold a descriptor from done to commit. */
+/* path NULL: standard output.  named: do not hold a descriptor from done to commit.
+ * 0, or an error and o closed. */
 int tsl_outfile_open(struct tsl_outfile *o, const char *path, bool named,
                      struct tsl_err *err);
 
-/* Everything was written: sync (and close, when named). */
+/* Everything was written: syncs (and closes, when named).  0 or TSL_EIO. */
 int tsl_outfile_done(struct tsl_outfile *o, struct tsl_err *err);
 
-/* The final name; after done.  The folder is synced. */
+/* Gives the final name and syncs the folder; after done.  0, or an error, and then a name
+ * that nothing had before is taken back. */
 int tsl_outfile_commit(struct tsl_outfile *o, struct tsl_err *err);
 
 /* The steps of commit, for several files that appear together: name each, sync each
- * folder, close each; when one fails, undo takes back every name that nothing had before.
- */
+ * folder, close each; when one fails, undo takes back every name that nothing had
+ * before. */
 int tsl_outfile_name(struct tsl_outfile *o, struct tsl_err *err);
 int tsl_outfile_sync_dir(const struct tsl_outfile *o, struct tsl_err *err);
 void tsl_outfile_undo(struct tsl_outfile *o);
 
-/* Undoes what was not committed. */
+/* Undoes what was not committed; safe again after commit and close. */
 void tsl_outfile_close(struct tsl_outfile *o);
 
 /* Holds SIGHUP, SIGINT and SIGTERM back while several files get their names; nests.  One

@@ -2,7 +2,8 @@
  * thread: files read in step with another one, or rows kept for drawing.
  *
  * Order: the rows as they come.  A row longer than a batch comes in pieces.
- * Memory: one batch.  Threads: one owner. */
+ * Memory: one batch.
+ * Threads: one owner. */
 #ifndef TSL_ROWSTREAM_H
 #define TSL_ROWSTREAM_H
 
@@ -25,11 +26,12 @@ struct tsl_rowstream {
 
 enum { TSL_ROWSTREAM_ROWS = 512 };
 
+/* 0 or TSL_ENOMEM; opens no file yet. */
 int tsl_rowstream_init(struct tsl_rowstream *r, const struct tsl_inputs_opts *o,
                        struct tsl_err *err);
 void tsl_rowstream_fini(struct tsl_rowstream *r);
 
-/* 1 and a piece, 0 at the end. */
+/* 1 and a piece, 0 at the end, or an error that names the file. */
 int tsl_rowstream_next(struct tsl_rowstream *r, struct tsl_rowpiece *p,
                        struct tsl_err *err);
 

@@ -1,8 +1,9 @@
 /* sink.h - a stream of bytes into a file, compressed if need be; whole or not at all.
  *
  * Order and bytes: what is written, in order; compressed output is the same for any
- * number of threads (see codec.h). Memory: 256 KiB, or with compression two frames for
- * each thread of the pool. Threads: one owner; the pool works only inside calls. */
+ *   number of threads (see codec.h).
+ * Memory: 256 KiB, or with compression two frames for each thread of the pool.
+ * Threads: one owner; the pool works only inside calls. */
 #ifndef TSL_SINK_H
 #define TSL_SINK_H
 
@@ -26,14 +27,16 @@ struct tsl_sink {
     uint64_t bytes;                /* plain bytes in */
 };
 
-/* path NULL: standard output.  named: see outfile.h. */
+/* path NULL: standard output.  named: see outfile.h.  0, or an error and s closed. */
 int tsl_sink_open(struct tsl_sink *s, const char *path, bool named,
                   const struct tsl_sink_opts *o, struct tsl_err *err);
+/* 0, or the error of a write that may be of earlier bytes. */
 int tsl_sink_write(struct tsl_sink *s, const void *p, size_t n, struct tsl_err *err);
-/* Everything was written: flushes and syncs. */
+/* Everything was written: flushes, syncs and frees the buffers. */
 int tsl_sink_done(struct tsl_sink *s, struct tsl_err *err);
 /* Gives the file its final name. */
 int tsl_sink_commit(struct tsl_sink *s, struct tsl_err *err);
+/* Undoes what was not committed. */
 void tsl_sink_close(struct tsl_sink *s);
 
 #endif

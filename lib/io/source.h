@@ -2,7 +2,8 @@
  * be.
  *
  * Memory: plain files go straight into the caller's buffer; compressed ones through 256
- * KiB and the decoder's window. Threads: one owner. */
+ *   KiB and the decoder's window.
+ * Threads: one owner. */
 #ifndef TSL_SOURCE_H
 #define TSL_SOURCE_H
 
@@ -20,18 +21,19 @@ struct tsl_source {
     bool ended;
 };
 
-/* path as for tsl_file_open.  window_max: see codec.h. */
+/* path as for tsl_file_open.  window_max: see codec.h.  0, or an error and s closed. */
 int tsl_source_open(struct tsl_source *s, const char *path, size_t window_max,
                     struct tsl_err *err);
 
-/* A stream of these bytes; copied. */
+/* A stream of these bytes; copied.  0 or TSL_ENOMEM. */
 int tsl_source_of_memory(struct tsl_source *s, const uint8_t *p, size_t n,
                          struct tsl_err *err);
 
-/* Fills p as far as the stream goes; less than n only at its end.  Returns the bytes. */
+/* Fills p as far as the stream goes: the bytes, less than n only at its end, or TSL_EIO,
+ * TSL_EFORMAT or TSL_ENOMEM. */
 int64_t tsl_source_read(struct tsl_source *s, uint8_t *p, size_t n, struct tsl_err *err);
 
-/* Puts bytes back in front: the next read returns them first. */
+/* Puts bytes back in front: the next read returns them first.  0 or TSL_ENOMEM. */
 int tsl_source_unread(struct tsl_source *s, const uint8_t *p, size_t n,
                       struct tsl_err *err);
 

@@ -6,11 +6,16 @@
 #include "io/file.h"
 #include "par/thread.h"
 
+/* A folder has several files: allocating and giving back space locks a whole file, and
+ * waits for every transfer under way in it. */
+enum { FILES = 8 };
+
 struct tsl_spill {
     const char *const *dirs;
     size_t ndirs, slot_bytes;
+    size_t nfiles;          /* a multiple of ndirs; file i is in folder i % ndirs */
     struct tsl_mutex lock;  /* guards all below */
-    struct tsl_file *files; /* one a folder; fd -1 until used */
+    struct tsl_file *files; /* fd -1 until used */
     uint32_t next;          /* first slot never used */
     uint32_t *released;     /* first slots of extents to use again */
     size_t nreleased, cap;
@@ -22,17 +27,19 @@ int tsl_spill_create(struct tsl_spill **out, const char *const *dirs, size_t ndi
 {
     assert(ndirs > 0 && slot_bytes > 0 && slot_bytes % TSL_PAGE_BYTES == 0);
     struct tsl_spill *s = tsl_mem_alloc(1, sizeof *s, "the temporary space", err);
+    size_t nfiles = ndirs * (ndirs < FILES ? FILES / ndirs : 1);
     struct tsl_file *files =
-        tsl_mem_alloc(ndirs, sizeof *files, "the temporary space", err);
+        tsl_mem_alloc(nfiles, sizeof *files, "the temporary space", err);
     if (!s || !files) {
         tsl_mem_free(s);
         tsl_mem_free(files);
         return TSL_ENOMEM;
     }
-    for (size_t i = 0; i < ndirs; i++)
+    for (size_t i = 0; i < nfiles; i++)
         files[i] = (struct tsl_file)TSL_FILE_INIT;
     s->dirs = dirs;
     s->ndirs = ndirs;
+    s->nfiles = nfiles;
     s->slot_bytes = slot_bytes;
     s->files = files;
     tsl_mutex_init(&s->lock);
@@ -44,7 +51,7 @@ void tsl_spill_destroy(struct tsl_spill *s)
 {
     if (!s)
         return;
-    for (size_t i = 0; i < s->ndirs; i++)
+    for (size_t i = 0; i < s->nfiles; i++)
         tsl_file_close(&s->files[i], NULL);
     tsl_mutex_fini(&s->lock);
     tsl_mem_free(s->files);
@@ -57,8 +64,8 @@ static struct tsl_file *locate(struct tsl_spill *s, uint32_t slot, uint64_t *at)
 {
     uint64_t extent = slot / TSL_SPILL_EXTENT;
     *at =
-        (extent / s->ndirs * TSL_SPILL_EXTENT + slot % TSL_SPILL_EXTENT) * s->slot_bytes;
-    return &s->files[extent % s->ndirs];
+        (extent / s->nfiles * TSL_SPILL_EXTENT + slot % TSL_SPILL_EXTENT) * s->slot_bytes;
+    return &s->files[extent % s->nfiles];
 }
 
 int tsl_spill_extent(struct tsl_spill *s, uint32_t *slot, struct tsl_err *err)
@@ -77,7 +84,7 @@ int tsl_spill_extent(struct tsl_spill *s, uint32_t *slot, struct tsl_err *err)
         rc = tsl_mem_grow(&s->released, &s->cap, s->next / TSL_SPILL_EXTENT + 1,
                           sizeof *s->released, "the temporary space", err);
         if (rc == 0 && f->fd < 0)
-            rc = tsl_file_temp(f, s->dirs[f - s->files], true, err);
+            rc = tsl_file_temp(f, s->dirs[(size_t)(f - s->files) % s->ndirs], true, err);
         if (rc == 0) {
             *slot = s->next;
             s->next += TSL_SPILL_EXTENT;

@@ -71,7 +71,7 @@ int tsl_bigrows_add(struct tsl_bigrows *b, const uint8_t *p, size_t n,
         if (!b->chunk) {
             b->chunk = tsl_store_take(b->store, err);
             if (!b->chunk)
-                return TSL_ENOMEM;
+                return err && err->code ? err->code : TSL_ENOMEM;
         }
         size_t k = room - b->filled < n ? room - b->filled : n;
         memcpy(b->chunk + TSL_BLOCK_HEAD + b->filled, p, k);

@@ -19,6 +19,13 @@ struct write_job {
     uint32_t chunk, slot;
 };
 
+/* Space to be given back: the writers do it, for it may wait for the disk. */
+struct release {
+    struct release *next;
+    struct tsl_extent_use *extents;
+    size_t n;
+};
+
 struct tsl_store {
     struct tsl_store_opts o;
     struct tsl_spill *spill;
@@ -36,6 +43,8 @@ struct tsl_store {
     size_t nrank, rank_cap;
     struct write_job *jobs; /* ring of in_flight_max */
     size_t job_head, njobs, in_flight_max;
+    struct release *releases;
+    unsigned releasing; /* threads in the midst of giving space back */
     bool stop, cancelled;
     struct tsl_err err;
     uint64_t spilled;
@@ -213,6 +222,34 @@ static int write_chunk(struct tsl_store *s, struct tsl_packer *packer, uint8_t *
     return rc < 0 ? rc : (int)pages;
 }
 
+static void give_back(struct tsl_store *s, const struct tsl_extent_use *extents, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bytes = (uint64_t)extents[i].pages * PAGE;
+        tsl_spill_release(s->spill, extents[i].first, bytes);
+        if (s->o.progress)
+            atomic_fetch_sub(&s->o.progress->temp_bytes, bytes);
+    }
+}
+
+/* Under the lock, which is let go meanwhile: one list's extents.  false: nothing to do. */
+static bool release_one(struct tsl_store *s)
+{
+    struct release *r = s->releases;
+    if (!r)
+        return false;
+    s->releases = r->next;
+    s->releasing++;
+    tsl_mutex_unlock(&s->lock);
+    give_back(s, r->extents, r->n);
+    tsl_mem_free(r->extents);
+    tsl_mem_free(r);
+    tsl_mutex_lock(&s->lock);
+    s->releasing--;
+    tsl_cond_broadcast(&s->changed);
+    return true;
+}
+
 static void writer_main(void *arg)
 {
     struct tsl_store *s = arg;
@@ -239,7 +276,8 @@ static void writer_main(void *arg)
         if (s->stop)
             break;
         if (s->njobs == 0) {
-            tsl_cond_wait(&s->changed, &s->lock);
+            if (!release_one(s))
+                tsl_cond_wait(&s->changed, &s->lock);
             continue;
         }
         struct write_job job = s->jobs[s->job_head];
@@ -315,6 +353,12 @@ void tsl_store_destroy(struct tsl_store *s)
     tsl_mutex_unlock(&s->lock);
     for (unsigned i = 0; i < s->nwriters; i++)
         tsl_thread_join(&s->writers[i]);
+    while (s->releases) {
+        struct release *r = s->releases;
+        s->releases = r->next;
+        tsl_mem_free(r->extents);
+        tsl_mem_free(r);
+    }
     tsl_spill_destroy(s->spill);
     tsl_pages_unmap(s->arena, s->arena_bytes);
     tsl_pages_unmap(s->idle, s->nchunks * sizeof *s->idle);
@@ -581,15 +625,19 @@ void tsl_store_drop(struct tsl_store *s, struct tsl_blocklist *l)
             idle_push(s, l->v[i].where);
     }
     trim(s);
+    struct release *r =
+        l->nextents ? tsl_mem_alloc(1, sizeof *r, "the block table", NULL) : NULL;
+    if (r) {
+        *r = (struct release){ s->releases, l->extents, l->nextents };
+        s->releases = r;
+        tsl_cond_broadcast(&s->changed);
+    }
     tsl_mutex_unlock(&s->lock);
-    for (size_t i = 0; i < l->nextents; i++) {
-        uint64_t bytes = (uint64_t)l->extents[i].pages * PAGE;
-        tsl_spill_release(s->spill, l->extents[i].first, bytes);
-        if (s->o.progress)
-            atomic_fetch_sub(&s->o.progress->temp_bytes, bytes);
+    if (!r) {
+        give_back(s, l->extents, l->nextents);
+        tsl_mem_free(l->extents);
     }
     tsl_mem_free(l->v);
-    tsl_mem_free(l->extents);
     *l = (struct tsl_blocklist){ 0 };
 }
 
@@ -603,8 +651,13 @@ void tsl_store_cancel(struct tsl_store *s)
 
 struct tsl_store_stats tsl_store_stats(struct tsl_store *s)
 {
-    struct tsl_store_stats st = { .disk = tsl_spill_stats(s->spill) };
+    struct tsl_store_stats st = { 0 };
     tsl_mutex_lock(&s->lock);
+    while (release_one(s))
+        ;
+    while (s->releasing)
+        tsl_cond_wait(&s->changed, &s->lock);
+    st.disk = tsl_spill_stats(s->spill);
     st.blocks_spilled = s->spilled;
     st.compressed = s->packs;
     tsl_mutex_unlock(&s->lock);

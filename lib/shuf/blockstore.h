@@ -9,9 +9,10 @@
  *
  * Order: a list keeps its blocks in the order of put.
  * Memory: never more than bytes, chunks and what is set aside with tsl_store_set_aside
- * together; 8 bytes a block for the lists come on top and are counted by the caller's
- * plan. Threads: every function may be called by any thread, unless it says otherwise; a
- * list that is being loaded must not be put to. */
+ *   together; 8 bytes a block for the lists come on top and are counted by the caller's
+ *   plan.
+ * Threads: every function may be called by any thread, unless it says otherwise; a list
+ *   that is being loaded must not be put to. */
 #ifndef TSL_BLOCKSTORE_H
 #define TSL_BLOCKSTORE_H
 

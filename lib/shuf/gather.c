@@ -9,7 +9,7 @@
 /* An item is 40 bits of key above 24 bits of index: rows are sorted as plain integers.
  * Rows that agree in those 40 bits (one pair in 16 buckets of 2^18 rows) are put right
  * afterwards. */
-enum { INDEX_BITS = 24, SLOT_ROWS_LOG = 2, AHEAD = 16 };
+enum { INDEX_BITS = 24, SLOT_ROWS_LOG = 2, TOP_LOG = 8, AHEAD = 16 };
 #define INDEX_MASK ((UINT64_C(1) << INDEX_BITS) - 1)
 
 /* How the memory is carved. */
@@ -203,18 +203,60 @@ TSL_INLINE uint64_t note_row(const struct work *w, size_t index,
     return key_of(w, index, row->addr);
 }
 
-/* Where each row is, and the items by slot: decoded once, distributed once. */
-static void distribute(struct work *w)
+/* Slots are in order already, so nothing moves farther than its slot is long.  Rows of
+ * equal keys come with ascending indexes: a slot full of them costs nothing. */
+static void insertion_sort(uint64_t *v, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        uint64_t x = v[i];
+        size_t j = i;
+        for (; j > 0 && v[j - 1] > x; j--)
+            v[j] = v[j - 1];
+        v[j] = x;
+    }
+}
+
+/* The log_n bits of an item behind its first skip bits. */
+TSL_INLINE size_t slot_of(uint64_t item, unsigned skip, unsigned log_n)
+{
+    return log_n ? (size_t)(item << skip >> (64 - log_n)) : 0;
+}
+
+static void counts_to_starts(uint32_t *counts, size_t n)
+{
+    uint32_t sum = 0;
+    for (size_t s = 0; s < n; s++) {
+        uint32_t c = counts[s];
+        counts[s] = sum;
+        sum += c;
+    }
+}
+
+/* Sorts n items, equal in their first skip bits, from from to to: by slots of a few. */
+static void sort_slots(const uint64_t *from, uint64_t *to, size_t n, unsigned skip,
+                       unsigned slots_log, uint32_t *counts)
+{
+    memset(counts, 0, sizeof *counts << slots_log);
+    for (size_t i = 0; i < n; i++)
+        counts[slot_of(from[i], skip, slots_log)]++;
+    counts_to_starts(counts, (size_t)1 << slots_log);
+    for (size_t i = 0; i < n; i++)
+        to[counts[slot_of(from[i], skip, slots_log)]++] = from[i];
+    insertion_sort(to, n);
+}
+
+/* Where each row is, and its item, in the order in which rows came in; counts: items by
+ * the top_log highest bits of their keys. */
+static void decode_rows(struct work *w, uint64_t *items, uint32_t *counts,
+                        unsigned top_log)
 {
     const struct tsl_gather_opts *o = w->o;
-    uint64_t *unsorted = (uint64_t *)(void *)w->l.images, *items = w->l.items;
-    uint32_t *counts = w->l.counts, *at = w->l.at;
-    const unsigned bits = w->b->bits, slots_log = (unsigned)w->l.nslots_log;
+    uint32_t *at = w->l.at;
+    const unsigned bits = w->b->bits;
     const struct tsl_key key = o->key;
     const uint64_t key_mask = o->key_mask;
     const bool plain = !o->by_content && !w->l.refs;
-    size_t index = 0, n = 0, nslots = (size_t)1 << slots_log;
-    memset(counts, 0, (nslots + 1) * sizeof *counts);
+    size_t index = 0, n = 0;
     if (w->l.refs)
         memset(w->l.refs, 0, (w->n + w->nblocks) / 8 + 1);
     for (size_t i = 0; i < w->nblocks; i++) {
@@ -232,34 +274,35 @@ static void distribute(struct work *w)
                 k = note_row(w, index, &row, base);
             }
             k = bits < 64 ? k << bits : 0;
-            unsorted[n++] = (k & ~INDEX_MASK) | index++;
-            counts[slots_log ? k >> (64 - slots_log) : 0]++;
+            items[n++] = (k & ~INDEX_MASK) | index++;
+            counts[slot_of(k, 0, top_log)]++;
         }
         at[index++] = base + r.at; /* where the block's last row ends */
     }
     assert(n == w->n);
-    uint32_t sum = 0;
-    for (size_t s = 0; s < nslots; s++) {
-        uint32_t c = counts[s];
-        counts[s] = sum;
-        sum += c;
-    }
-    for (size_t i = 0; i < n; i++) {
-        uint64_t v = unsorted[i];
-        items[counts[slots_log ? v >> (64 - slots_log) : 0]++] = v;
-    }
 }
 
-/* Slots are in order already, so nothing moves farther than its slot is long.  Rows of
- * equal keys come with ascending indexes: a slot full of them costs nothing. */
-static void insertion_sort(uint64_t *v, size_t n)
+/* The items in order.  Many are first dealt into parts that the first-level cache holds:
+ * rows of 10 bytes, 800,000 to a bucket, are sorted in two thirds of the time. */
+static void sort_items(struct work *w)
 {
-    for (size_t i = 1; i < n; i++) {
-        uint64_t x = v[i];
-        size_t j = i;
-        for (; j > 0 && v[j - 1] > x; j--)
-            v[j] = v[j - 1];
-        v[j] = x;
+    uint64_t *scratch = (uint64_t *)(void *)w->l.images, *items = w->l.items;
+    unsigned slots_log = (unsigned)w->l.nslots_log;
+    unsigned top_log = slots_log < TOP_LOG + 2 ? 0 : TOP_LOG;
+    uint32_t counts[(1 << TOP_LOG) + 1] = { 0 };
+    decode_rows(w, top_log ? items : scratch, counts, top_log);
+    if (top_log) {
+        uint32_t next[1 << TOP_LOG];
+        counts_to_starts(counts, (size_t)1 << top_log);
+        memcpy(next, counts, sizeof next);
+        for (size_t i = 0; i < w->n; i++)
+            scratch[next[slot_of(items[i], 0, top_log)]++] = items[i];
+        counts[1 << top_log] = (uint32_t)w->n;
+        for (size_t t = 0; t < (size_t)1 << top_log; t++)
+            sort_slots(scratch + counts[t], items + counts[t], counts[t + 1] - counts[t],
+                       top_log, slots_log - top_log, w->l.counts);
+    } else {
+        sort_slots(scratch, items, w->n, 0, slots_log, w->l.counts);
     }
 }
 
@@ -336,7 +379,7 @@ static size_t drop_equal(struct work *w, size_t first, size_t end)
             t.bytes = b.len;
             t.sum = b.hash;
         } else if (w->o->verify) {
-            t.sum = tsl_hash128(row_at(w, g).data, row_at(w, g).len);
+            t.sum = tsl_hash_row(row_at(w, g).data, row_at(w, g).len, true);
         }
         tsl_tally_add(&w->g->dropped, &t);
     }
@@ -442,7 +485,7 @@ static void emit_plain(struct work *w, struct tsl_u128 *total)
         uint32_t a = at[index], len = at[index + 1] - a;
         const uint8_t *p = chunks[a >> shift] + (a & mask);
         if (verify)
-            tsl_u128_add(&sum, tsl_hash128(p, len));
+            tsl_u128_add(&sum, tsl_hash_row(p, len, true));
         if (len <= 32)
             memcpy(to, p, 32); /* images and chunks have slack behind them */
         else
@@ -492,7 +535,7 @@ static int emit_all(struct work *w, struct tsl_u128 *sum, struct tsl_err *err)
                      big.part_len ? big.part_len[p] : big.len);
         } else {
             if (o->verify)
-                tsl_u128_add(sum, tsl_hash128(row.data, row.len));
+                tsl_u128_add(sum, tsl_hash_row(row.data, row.len, true));
             if (np == 1) {
                 emit(g, 0, f, head, tail, row.data, row.len, row.len);
             } else {
@@ -529,8 +572,7 @@ static int sort_bucket(struct work *w, struct tsl_gather *g, struct tsl_bucket *
         tsl_store_load(o->store, &b->blocks, 0, w->nblocks, w->l.chunks, claimed, err);
     if (rc < 0)
         return rc;
-    distribute(w);
-    insertion_sort(w->l.items, w->n);
+    sort_items(w);
     return settle_ties(w, err);
 }
 
@@ -589,7 +631,7 @@ static int scatter_kept(struct work *w, struct tsl_scatter *to, const uint8_t *k
             rc = tsl_scatter_ref(to, key, addr, id, big.len, hash, err);
         } else {
             if (w->o->verify)
-                hash = tsl_hash128(row.data, row.len);
+                hash = tsl_hash_row(row.data, row.len, true);
             rc = tsl_scatter_row(to, key, addr, row.data, (uint32_t)row.len, hash, true,
                                  err);
         }

@@ -2,11 +2,12 @@
  * bytes that will be written.
  *
  * Order: ascending (key, address), which is the shuffle's order.  A bucket holds all rows
- * whose keys begin with its prefix, so buckets laid end to end are the whole shuffle.
+ *   whose keys begin with its prefix, so buckets laid end to end are the whole shuffle.
  * Memory: tsl_gather_need tells what a bucket takes besides its chunks; init sets it
- * aside once and it is used for one bucket after the other. Threads: one owner at a time.
+ *   aside once and it is used for one bucket after the other.
+ * Threads: one owner at a time.
  * Source: distribution by the key's next bits, then insertion into a handful of
- * neighbours; linear for keys that are uniform. */
+ *   neighbours; linear for keys that are uniform. */
 #ifndef TSL_GATHER_H
 #define TSL_GATHER_H
 

@@ -1,13 +1,17 @@
 /* rowblock.h - rows and their addresses, packed into a chunk of memory of fixed size.
  *
- * Layout:  header | the rows' bytes, one after the other | free | code words, growing
- * down. A row's code is two Rice codes (Rice 1971): the distance of its address from the
+ * Layout:
+ *   header | the rows' bytes, one after the other | free | code words, growing down
+ *
+ * A row's code is two Rice codes (Rice 1971): the distance of its address from the
  * row before, and the zigzag of its length less a typical one.  Separators and length
  * prefixes are not stored.  So a 10-byte row costs 16 bits of code for the 8 bits of its
  * newline: temporary space stays below 1.1 times the input down to such rows.
  *
  * Order: rows come out as they went in; addresses may go in in any order, ascending is
- * cheap. Memory: the caller's chunk.  Threads: one owner. */
+ *   cheap.
+ * Memory: the caller's chunk.
+ * Threads: one owner. */
 #ifndef TSL_ROWBLOCK_H
 #define TSL_ROWBLOCK_H
 

@@ -1,9 +1,9 @@
 /* scatter.h - rows into buckets by the high bits of their keys.
  *
  * Order: within a bucket by nothing in particular; the bucket a row goes to depends on
- * its key alone. Memory: one chunk a bucket for each scatter, taken from the store when
- * first needed. Threads: each thread scatters with a tsl_scatter of its own into the same
- * buckets. */
+ *   its key alone.
+ * Memory: one chunk a bucket for each scatter, taken from the store when first needed.
+ * Threads: each thread scatters with a tsl_scatter of its own into the same buckets. */
 #ifndef TSL_SCATTER_H
 #define TSL_SCATTER_H
 
@@ -54,6 +54,17 @@ int tsl_scatter_init(struct tsl_scatter *s, struct tsl_store *store, size_t chun
 TSL_INLINE size_t tsl_scatter_bucket(const struct tsl_scatter *s, uint64_t key)
 {
     return s->log_n ? (size_t)(key << s->bits >> (64 - s->log_n)) : 0;
+}
+
+/* A row with this key will be put soon: its bucket's writer is wanted. */
+TSL_INLINE void tsl_scatter_prefetch(const struct tsl_scatter *s, uint64_t key)
+{
+    const struct tsl_rowwriter *w = &s->writers[tsl_scatter_bucket(s, key)];
+    TSL_PREFETCH(&s->tallies[tsl_scatter_bucket(s, key)]);
+    if (w->chunk) {
+        TSL_PREFETCH(w->chunk + w->head);
+        TSL_PREFETCH(w->chunk + w->tail - 8);
+    }
 }
 
 /* Puts the bucket's full chunk into the store and begins another. */

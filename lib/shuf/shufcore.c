@@ -277,7 +277,7 @@ int tsl_shufcore_begin_output(struct tsl_shufcore *c, int64_t freed, int64_t use
     /* a few chunks stay free for long rows and for splitting */
     size_t spare = 8 * c->plan.chunk_bytes;
     size_t room = (size_t)total > 2 * spare ? (size_t)total - spare : (size_t)total / 2;
-    for (c->njobs = nthreads + 2;; c->njobs--) {
+    for (c->njobs = nthreads + 4;; c->njobs--) {
         bool all = true;
         c->job_bytes = room / c->njobs;
         c->gather_bytes = 0;
@@ -351,7 +351,7 @@ static int split_row(struct splitter *s, const struct tsl_rowref *r, const uint8
         content_len = big.part_len ? big.part_len[0] : big.len;
     } else {
         if (c->o.verify)
-            hash = tsl_hash128(p, r->len);
+            hash = tsl_hash_row(p, r->len, true);
         if (c->o.by_content) {
             size_t part_len[64] = { r->len }, at = 0;
             if (c->o.nparts > 1)

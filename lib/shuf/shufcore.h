@@ -1,8 +1,9 @@
 /* shufcore.h - the shuffle itself, between rows coming in and buckets going out.
  *
  * Private to this room: shuffler.h is the face for programs, shufjob.h the one for whole
- * files. Life: init, then scatters (one a thread) until each is finished, then
- * begin_output, then next until it returns 0, each bucket gathered by whoever got it.
+ * files.
+ * Life: init, then scatters (one a thread) until each is finished, then begin_output,
+ *   then next until it returns 0, each bucket gathered by whoever got it.
  * Order and memory: as in scatter.h, gather.h and blockstore.h.
  * Threads: next has one caller; scatters and gathers run beside each other. */
 #ifndef TSL_SHUFCORE_H

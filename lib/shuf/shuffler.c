@@ -77,12 +77,15 @@ int tsl_shuffler_put(struct tsl_shuffler *s, const void *row, size_t len,
                      struct tsl_err *err)
 {
     assert(!s->reading);
-    struct tsl_u128 hash = tsl_hash128(row, len);
+    struct tsl_u128 content = { 0, 0 };
     uint64_t addr = s->addr;
+    if (s->core.o.by_content)
+        content = tsl_hash128(row, len);
     s->addr += len + 1;
     s->rows_in++;
-    return tsl_shufcore_put(&s->core, &s->scatter, tsl_shufcore_key(&s->core, addr, hash),
-                            addr, row, len, hash, false, err);
+    return tsl_shufcore_put(&s->core, &s->scatter,
+                            tsl_shufcore_key(&s->core, addr, content), addr, row, len,
+                            tsl_hash_row(row, len, false), false, err);
 }
 
 static int begin(struct tsl_shuffler *s, struct tsl_err *err)

@@ -8,9 +8,10 @@
  *     tsl_shuffler_destroy(s);
  *
  * Order: by seed and rows alone; the same as the command's, for rows that are lines
- * without their newline. Memory: opts.memory, spilled to opts.dirs beyond it, and the row
- * lent last if it is longer than a block. Threads: one caller; writes temporary data on
- * threads of its own. */
+ *   without their newline.
+ * Memory: opts.memory, spilled to opts.dirs beyond it, and the row lent last if it is
+ *   longer than a block.
+ * Threads: one caller; writes temporary data on threads of its own. */
 #ifndef TSL_SHUFFLER_H
 #define TSL_SHUFFLER_H
 
@@ -33,10 +34,11 @@ struct tsl_shuffler;
 /* Seed 0, 256 MiB, /tmp. */
 struct tsl_shuffler_opts tsl_shuffler_defaults(void);
 
+/* 0, TSL_ENOMEM or TSL_EIO. */
 int tsl_shuffler_create(struct tsl_shuffler **s, const struct tsl_shuffler_opts *o,
                         struct tsl_err *err);
 
-/* Copies the row.  Not after the first next. */
+/* Copies the row.  Not after the first next.  0, TSL_ENOMEM or TSL_EIO. */
 int tsl_shuffler_put(struct tsl_shuffler *s, const void *row, size_t len,
                      struct tsl_err *err);
 
@@ -44,6 +46,7 @@ int tsl_shuffler_put(struct tsl_shuffler *s, const void *row, size_t len,
  * or an error.  *row is lent until the next call. */
 int tsl_shuffler_next(struct tsl_shuffler *s, struct tsl_slice *row, struct tsl_err *err);
 
+/* At any time; temporary data is gone with it.  NULL is fine. */
 void tsl_shuffler_destroy(struct tsl_shuffler *s);
 
 #endif

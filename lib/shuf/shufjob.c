@@ -219,6 +219,43 @@ static inline size_t lengths_bytes(const struct job *j, const uint8_t *p, size_t
     return j->nparts > 1 ? tsl_parts_read(p, len, j->nparts, part_len) : 0;
 }
 
+/* scatter_rows for what most runs are: all rows wanted, keyed by address.  Keys of a
+ * group first, so that the places they lead to are on their way before they are needed. */
+static int scatter_plain(struct job *j, struct worker *w, const struct tsl_rowbatch *b,
+                         struct tsl_err *err)
+{
+    enum { GROUP = 32 };
+    struct tsl_shufcore *c = &j->core;
+    struct tsl_scatter *s = &w->scatter;
+    const size_t head = tsl_frame_head(&j->o->frame_in), nrows = b->nrows;
+    const bool verify = j->o->verify;
+    const struct tsl_u128 none = { 0, 0 };
+    const struct tsl_row *rows = b->rows;
+    const uint8_t *bytes = b->bytes;
+    uint64_t total = 0, keys[GROUP];
+    for (size_t from = 0; from < nrows; from += GROUP) {
+        size_t n = nrows - from < GROUP ? nrows - from : GROUP;
+        for (size_t i = 0; i < n; i++) {
+            keys[i] = tsl_shufcore_key(c, b->addr + rows[from + i].at - head, none);
+            tsl_scatter_prefetch(s, keys[i]);
+        }
+        for (size_t i = 0; i < n; i++) {
+            struct tsl_row r = rows[from + i];
+            struct tsl_u128 hash = none;
+            if (verify)
+                hash = tsl_hash_row(bytes + r.at, r.len, true);
+            int rc = tsl_shufcore_put(c, s, keys[i], b->addr + r.at - head, bytes + r.at,
+                                      r.len, hash, true, err);
+            if (rc < 0)
+                return rc;
+            total += r.len;
+        }
+    }
+    w->rows += nrows;
+    w->bytes += total;
+    return 0;
+}
+
 /* Rows that are split already, into buckets. */
 static int scatter_rows(struct job *j, struct worker *w, const struct tsl_rowbatch *b,
                         struct tsl_err *err)
@@ -227,6 +264,8 @@ static int scatter_rows(struct job *j, struct worker *w, const struct tsl_rowbat
     const struct tsl_shufjob_opts *o = j->o;
     size_t head = tsl_frame_head(&o->frame_in);
     struct tsl_u128 hash = { 0, 0 }, content = { 0, 0 };
+    if (!o->unique && !w->bins && !b->addrs && tsl_shufcore_wants(c, UINT64_MAX))
+        return scatter_plain(j, w, b, err);
     w->rows += b->nrows;
     for (size_t i = 0; i < b->nrows; i++) {
         const uint8_t *p = b->bytes + b->rows[i].at;
@@ -241,7 +280,7 @@ static int scatter_rows(struct job *j, struct worker *w, const struct tsl_rowbat
         if (w->bins)
             w->bins[tsl_cut_bin(key)]++;
         if (o->verify)
-            hash = o->unique && j->nparts == 1 ? content : tsl_hash128(p, len);
+            hash = tsl_hash_row(p, len, true);
         int rc = tsl_shufcore_put(c, &w->scatter, key, addr, p, len, hash, true, err);
         if (rc < 0)
             return rc;
@@ -652,7 +691,7 @@ static int give_out(struct job *j, struct tsl_err *err)
             .ctx = j,
             .items = items,
             .nitems = c->njobs,
-            .nthreads = n + 1 < c->njobs ? n + 1 : c->njobs,
+            .nthreads = n + 2 < c->njobs ? n + 2 : c->njobs,
         };
         set_phase(o, TSL_PHASE_WRITE);
         rc = tsl_pipeline_run(&p, err);
@@ -734,6 +773,83 @@ static int check_result(const struct job *j, struct tsl_err *err)
     return 0;
 }
 
+static int open_core(struct job *j, bool scarce, struct tsl_err *err)
+{
+    const struct tsl_shufjob_opts *o = j->o;
+    struct tsl_shufcore_opts co = {
+        .seed = o->seed,
+        .frame = o->frame,
+        .nparts = j->nparts,
+        .by_content = o->unique,
+        .want_ends = tsl_outset_divides(j->out) || o->head != UINT64_MAX || j->nparts > 1,
+        .verify = o->verify,
+        .key_mask = o->key_mask ? o->key_mask : UINT64_MAX,
+        .dirs = o->dirs,
+        .ndirs = o->ndirs,
+        .temp_codec = o->temp_codec,
+        .temp_level = o->temp_level,
+        .temp_auto = o->temp_auto,
+        .temp_scarce = scarce,
+        .head = o->head,
+        .progress = o->progress,
+        .cut = UINT64_MAX,
+    };
+    if (o->sample < 1)
+        co.cut = (uint64_t)ldexp(o->sample, 64);
+    return tsl_shufcore_init(&j->core, &co, &j->st->plan, err);
+}
+
+/* All rows in, all rows out, and the outputs named.  start: when the job began. */
+static int shuffle(struct job *j, double start, struct tsl_err *err)
+{
+    const struct tsl_shufjob_opts *o = j->o;
+    struct tsl_shufjob_stats *st = j->st;
+    /* no row at all is wanted: nothing is read, as shuf does it */
+    bool read = o->head > 0;
+    int rc = read ? take_in(j, err) : open_inputs(j, err);
+    if (rc < 0)
+        return rc;
+    st->in = tsl_shufcore_stored(&j->core);
+    st->seconds_in = tsl_seconds() - start;
+    rc = read ? give_out(j, err) : begin_files(j, err);
+    st->rows_dropped += j->core.dropped.rows;
+    tsl_u128_add(&st->sum_dropped, j->core.dropped.sum);
+    st->verified = st->summed = o->verify;
+    if (rc == 0)
+        rc = check_result(j, err);
+    set_phase(o, TSL_PHASE_FINISH);
+    if (rc == 0)
+        rc = tsl_outset_commit(j->out, err);
+    st->seconds_out = tsl_seconds() - start - st->seconds_in;
+    return rc;
+}
+
+static void tell(struct job *j)
+{
+    struct tsl_shufjob_stats *st = j->st;
+    struct tsl_store_stats ss = tsl_store_stats(j->core.store);
+    st->files_out = tsl_outset_files(j->out);
+    st->bytes_out = tsl_outset_bytes(j->out);
+    for (size_t i = 0; i < j->o->out.nsplits && i < 64; i++)
+        st->split_rows[i] = tsl_outset_split_rows(j->out, i);
+    st->temp_bytes = ss.disk.written;
+    st->temp_peak_bytes = ss.disk.peak;
+    st->blocks_spilled = ss.blocks_spilled;
+    st->temp_compressed = ss.compressed;
+    st->splits = j->core.splits;
+}
+
+static void close_all(struct job *j)
+{
+    tsl_inputs_destroy(j->in);
+    for (size_t p = 0; j->streams && p < j->nparts; p++)
+        tsl_rowstream_fini(&j->streams[p]);
+    tsl_mem_free(j->streams);
+    tsl_mem_free(j->pending);
+    tsl_shufcore_fini(&j->core);
+    tsl_outset_destroy(j->out);
+}
+
 int tsl_shufjob_run(const struct tsl_shufjob_opts *o, struct tsl_shufjob_stats *st,
                     struct tsl_err *err)
 {
@@ -756,67 +872,13 @@ int tsl_shufjob_run(const struct tsl_shufjob_opts *o, struct tsl_shufjob_stats *
     oo.nthreads = st->plan.nthreads;
     oo.progress = o->progress;
     rc = tsl_outset_create(&j.out, &oo, err);
-    if (rc < 0)
-        return rc;
-    struct tsl_shufcore_opts co = {
-        .seed = o->seed,
-        .frame = o->frame,
-        .nparts = j.nparts,
-        .by_content = o->unique,
-        .want_ends = tsl_outset_divides(j.out) || o->head != UINT64_MAX || j.nparts > 1,
-        .verify = o->verify,
-        .key_mask = o->key_mask ? o->key_mask : UINT64_MAX,
-        .dirs = o->dirs,
-        .ndirs = o->ndirs,
-        .temp_codec = o->temp_codec,
-        .temp_level = o->temp_level,
-        .temp_auto = o->temp_auto,
-        .temp_scarce = scarce,
-        .head = o->head,
-        .progress = o->progress,
-        .cut = UINT64_MAX,
-    };
-    if (o->sample < 1)
-        co.cut = (uint64_t)ldexp(o->sample, 64);
-    rc = tsl_shufcore_init(&j.core, &co, &st->plan, err);
-    /* no row at all is wanted: nothing is read, as shuf does it */
-    bool read = o->head > 0;
-    if (rc == 0 && read)
-        rc = take_in(&j, err);
-    if (rc == 0 && !read)
-        rc = open_inputs(&j, err);
-    if (rc < 0)
-        goto out;
-    st->in = tsl_shufcore_stored(&j.core);
-    st->seconds_in = tsl_seconds() - start;
-    rc = read ? give_out(&j, err) : begin_files(&j, err);
-    st->rows_dropped += j.core.dropped.rows;
-    tsl_u128_add(&st->sum_dropped, j.core.dropped.sum);
-    st->verified = st->summed = o->verify;
     if (rc == 0)
-        rc = check_result(&j, err);
-    set_phase(o, TSL_PHASE_FINISH);
-    if (rc == 0)
-        rc = tsl_outset_commit(j.out, err);
-    st->seconds_out = tsl_seconds() - start - st->seconds_in;
-    st->files_out = tsl_outset_files(j.out);
-    st->bytes_out = tsl_outset_bytes(j.out);
-    for (size_t i = 0; i < oo.nsplits && i < 64; i++)
-        st->split_rows[i] = tsl_outset_split_rows(j.out, i);
-    struct tsl_store_stats ss = tsl_store_stats(j.core.store);
-    st->temp_bytes = ss.disk.written;
-    st->temp_peak_bytes = ss.disk.peak;
-    st->blocks_spilled = ss.blocks_spilled;
-    st->temp_compressed = ss.compressed;
-    st->splits = j.core.splits;
-out:
-    tsl_inputs_destroy(j.in);
-    for (size_t p = 0; j.streams && p < j.nparts; p++)
-        tsl_rowstream_fini(&j.streams[p]);
-    tsl_mem_free(j.streams);
-    tsl_mem_free(j.pending);
-    tsl_shufcore_fini(&j.core);
-    tsl_outset_destroy(j.out);
+        rc = open_core(&j, scarce, err);
+    if (rc == 0) {
+        rc = shuffle(&j, start, err);
+        tell(&j);
+    }
+    close_all(&j);
     return rc;
 }
 

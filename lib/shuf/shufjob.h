@@ -2,9 +2,10 @@
  *
  * Order: rows ascending by (keyed hash of the row's address, address), see inputs.h for
  *   addresses; by content instead of address with unique.  It depends on the input's
- * bytes, the options and the seed alone. Memory: opts.memory and a fixed part below 16
- * MiB, whatever the rows are like. Threads: one caller; starts its own. Result: 0 only
- * when every row that was read is accounted for in what was written. */
+ *   bytes, the options and the seed alone.
+ * Memory: opts.memory and a fixed part below 16 MiB, whatever the rows are like.
+ * Threads: one caller; starts its own.
+ * Result: 0 only when every row that was read is accounted for in what was written. */
 #ifndef TSL_SHUFJOB_H
 #define TSL_SHUFJOB_H
 
@@ -57,14 +58,17 @@ struct tsl_shufjob_stats {
     uint64_t split_rows[64];
 };
 
+/* 0 when all outputs have their names, else an error and no output.  *st: as far as it
+ * came. */
 int tsl_shufjob_run(const struct tsl_shufjob_opts *o, struct tsl_shufjob_stats *st,
                     struct tsl_err *err);
 
-/* The plan that run would follow, without reading more than the files' first bytes. */
+/* The plan that run would follow, without reading more than the files' first bytes: 0, or
+ * the error that run would begin with. */
 int tsl_shufjob_plan(const struct tsl_shufjob_opts *o, struct tsl_shufplan *plan,
                      struct tsl_inputs_size *size, struct tsl_err *err);
 
-/* Writes and reads a little temporary data in folder dir: bytes a second of each. */
+/* Writes and reads 32 MiB of temporary data in folder dir: bytes a second of each. */
 int tsl_shufjob_probe(const char *dir, double *write_rate, double *read_rate,
                       struct tsl_err *err);
 

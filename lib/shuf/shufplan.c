@@ -3,11 +3,11 @@
 enum { KiB = 1 << 10, MiB = 1 << 20 };
 
 enum {
-    MEMORY_MIN =
-        256 * KiB, /* below it the fixed 16 MiB beside the budget carry the rest */
+    /* below it the fixed 16 MiB beside the budget carry the rest */
+    MEMORY_MIN = 256 * KiB,
     BATCH_MIN = 16 * KiB,
-    BATCH_MAX =
-        1 * MiB, /* larger ones leave the second-level cache between read and scatter */
+    /* larger ones leave the second-level cache between read and scatter */
+    BATCH_MAX = 1 * MiB,
     CHUNK_MIN = 4 * KiB,
     CHUNK_MAX = 128 * KiB, /* `scripts/bench shuffle b`: 64 KiB costs a third more */
     CHUNK_POOR = 8 * KiB,
@@ -37,10 +37,10 @@ struct tsl_shufplan tsl_shufplan_make(const struct tsl_shufplan_in *in)
 {
     struct tsl_shufplan p = { .memory =
                                   clamp(in->memory, MEMORY_MIN, UINT64_C(1) << 50) };
-    uint64_t threads =
-        p.memory / (16 * MiB); /* each has its own chunks: many make them small */
+    /* each has its own chunks: many make them small */
+    uint64_t threads = p.memory / (16 * MiB);
     p.nthreads = (unsigned)clamp(in->nthreads, 1, threads ? threads : 1);
-    p.nwriters = 2;
+    p.nwriters = 4;
     p.window_max = (size_t)clamp(p.memory / 8, WINDOW_FREE, WINDOW_MAX);
     uint64_t memory = p.memory - (p.window_max - WINDOW_FREE);
 
@@ -63,8 +63,7 @@ struct tsl_shufplan tsl_shufplan_make(const struct tsl_shufplan_in *in)
     p.log_buckets = (unsigned)clamp(ceil_log2(n / wish + 1), 0, LOG_BUCKETS_MAX);
     /* Small blocks cost a disk more than larger ones do (1 GB in 8 MiB of memory: 24 s
      * with 4 KiB, 4 s with 32), and below 8 KiB more than one more pass does. */
-    unsigned least =
-        ceil_log2(n / (p.store_bytes / 3) + 1); /* one job alone could hold it */
+    unsigned least = ceil_log2(n / (p.store_bytes / 3) + 1); /* one job could hold it */
     uint64_t good = clamp(floor_pow2(p.store_bytes / 128), CHUNK_MIN, CHUNK_GOOD);
     uint64_t poor = good < CHUNK_POOR ? good : CHUNK_POOR;
     while (p.log_buckets > 4 &&
@@ -73,8 +72,8 @@ struct tsl_shufplan tsl_shufplan_make(const struct tsl_shufplan_in *in)
     while (p.log_buckets > 0 && writers / p.nthreads >> p.log_buckets < CHUNK_MIN)
         p.log_buckets--;
     uint64_t chunk = writers / p.nthreads >> p.log_buckets;
-    if (in->input_bytes &&
-        n < p.store_bytes) /* in memory half-filled chunks are the only cost */
+    /* in memory half-filled chunks are the only cost */
+    if (in->input_bytes && n < p.store_bytes)
         chunk = chunk < n / 8 / p.nthreads >> p.log_buckets
                     ? chunk
                     : n / 8 / p.nthreads >> p.log_buckets;

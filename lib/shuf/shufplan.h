@@ -1,7 +1,8 @@
 /* shufplan.h - how a shuffle will use its memory: passes, buckets, buffers.
  *
- * Pure: numbers in, numbers out.  The plan changes how fast a shuffle is and what it
- * needs, never what comes out. */
+ * The plan changes how fast a shuffle is and what it needs, never what comes out.
+ * Memory: none.
+ * Threads: pure; numbers in, numbers out. */
 #ifndef TSL_SHUFPLAN_H
 #define TSL_SHUFPLAN_H
 
@@ -27,10 +28,11 @@ struct tsl_shufplan {
     size_t window_max;  /* for decompression */
     /* what is expected; 0 where the input's size is not known */
     uint64_t bucket_bytes, temp_bytes;
-    unsigned
-        passes; /* over the data: 1 in memory, 2 with temporary space, 3 if split again */
+    /* over the data: 1 in memory, 2 with temporary space, 3 if split again */
+    unsigned passes;
 };
 
+/* For any numbers: what is too little is raised to what works at all. */
 struct tsl_shufplan tsl_shufplan_make(const struct tsl_shufplan_in *in);
 
 #endif

@@ -2,17 +2,18 @@
  *
  * Order: the permutation that a Feistel network of 12 keyed rounds makes of the positions
  *   (Luby and Rackoff 1988; walked until it falls inside the range, Black and Rogaway
- * 2002). Position i's number needs no other number, so the head of the order costs its
- * own length and nothing else.  With repeat, independent uniform draws. Memory: a few
- * batches.  Threads: one caller; starts its own. */
+ *   2002).  Position i's number needs no other number, so the head of the order costs its
+ *   own length and nothing else.  With repeat, independent uniform draws.
+ * Memory: a few batches.
+ * Threads: one caller; starts its own. */
 #ifndef TSL_SHUFRANGE_H
 #define TSL_SHUFRANGE_H
 
 #include "base/key.h"
 #include "shuf/shufjob.h"
 
-/* Ranges up to this many numbers are better shuffled as rows: exactly uniform by sorting.
- */
+/* Ranges up to this many numbers are better shuffled as rows: exactly uniform by
+ * sorting. */
 #define TSL_SHUFRANGE_SMALL (UINT64_C(1) << 20)
 
 struct tsl_shufrange {
@@ -20,7 +21,8 @@ struct tsl_shufrange {
     bool repeat;     /* draw with replacement, for ever or o->head */
 };
 
-/* Of o: seed, nthreads, frame, head, sample, out, progress. */
+/* Of o: seed, nthreads, frame, head, sample, out, progress.  Returns as tsl_shufjob_run
+ * does. */
 int tsl_shufrange_run(const struct tsl_shufrange *r, const struct tsl_shufjob_opts *o,
                       struct tsl_shufjob_stats *st, struct tsl_err *err);
 
@@ -32,6 +34,7 @@ struct tsl_rangeperm {
 };
 
 struct tsl_rangeperm tsl_rangeperm_make(uint64_t seed, uint64_t n);
+/* The number in [0, n) that stands at position i < n. */
 uint64_t tsl_rangeperm_at(const struct tsl_rangeperm *p, uint64_t i);
 
 #endif

@@ -9,7 +9,7 @@
 #include "shuf/bigrow.h"
 #include "shuf/rowblock.h"
 
-enum { ROUND_MIN = 64, IMAGE_MIN = 64 << 10, PLACE_BYTES = 16 };
+enum { ROUND_MIN = 64, IMAGE_MIN = 64 << 10 };
 
 struct draw {
     uint64_t row;
@@ -61,7 +61,7 @@ static int need(struct repeat_job *j, size_t n, uint64_t addr, struct tsl_err *e
                           "the block table", err);
     uint8_t *chunk = rc == 0 ? tsl_store_take(j->store, err) : NULL;
     if (!chunk)
-        return TSL_ENOMEM;
+        return rc < 0 ? rc : err && err->code ? err->code : TSL_ENOMEM;
     j->starts[j->blocks.n] = j->nrows;
     tsl_rowwriter_begin(&j->writer, chunk, (uint32_t)j->plan.chunk_bytes, addr,
                         tsl_block_tune_for(64, 64, 64));
@@ -130,6 +130,20 @@ static int by_row(const void *a, const void *b)
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
+/* The block that holds a row; it is not before block from. */
+static size_t block_of(const struct repeat_job *j, uint64_t row, size_t from)
+{
+    size_t lo = from, hi = j->blocks.n; /* starts[lo] <= row */
+    while (hi - lo > 1) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (j->starts[mid] <= row)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 /* Fetches the rows of draws [0, n), which are sorted, as far as the image has room.
  * Returns how many of the round's first draws are all there (in the order they were
  * drawn). */
@@ -137,16 +151,7 @@ static int fetch(struct repeat_job *j, size_t n, size_t *there, struct tsl_err *
 {
     size_t used = 0, block = 0, lost = n; /* the first draw that found no room */
     for (size_t i = 0; i < n;) {
-        size_t lo = block,
-               hi = j->blocks.n; /* the block with the row: starts[lo] <= row */
-        while (hi - lo > 1) {
-            size_t mid = lo + (hi - lo) / 2;
-            if (j->starts[mid] <= j->draws[i].row)
-                lo = mid;
-            else
-                hi = mid;
-        }
-        block = lo;
+        block = block_of(j, j->draws[i].row, block);
         const uint8_t *chunk;
         int rc = tsl_store_peek(j->store, &j->blocks, block, j->scratch, &chunk, err);
         if (rc < 0)
@@ -188,8 +193,8 @@ static int write_row(struct repeat_job *j, const struct placed *p,
 {
     const struct tsl_frame *f = &j->o->frame;
     uint8_t edge[8];
-    uint64_t rows, bytes,
-        len = p->big ? tsl_bigrows_get(&j->bigs, p->big - 1).len : p->len;
+    uint64_t rows, bytes;
+    uint64_t len = p->big ? tsl_bigrows_get(&j->bigs, p->big - 1).len : p->len;
     size_t head = tsl_frame_head(f), tail = tsl_frame_tail(f);
     int rc = tsl_outset_room(j->out, &rows, &bytes, err);
     if (rc == 0 && bytes < head + len + tail && bytes < j->o->out.shard_bytes)
@@ -255,25 +260,15 @@ static int make_buffers(struct repeat_job *j, struct tsl_err *err)
     return j->image && j->scratch && j->draws && j->placed ? 0 : TSL_ENOMEM;
 }
 
-int tsl_shufrepeat_run(const struct tsl_shufjob_opts *o, struct tsl_shufjob_stats *st,
-                       struct tsl_err *err)
+/* The output's names are looked at before anything is read. */
+static int open_all(struct repeat_job *j, struct tsl_err *err)
 {
-    struct repeat_job j = { .o = o };
+    const struct tsl_shufjob_opts *o = j->o;
     struct tsl_outset_opts oo = o->out;
-    struct tsl_inputs_size size;
-    double start = tsl_seconds();
-    *st = (struct tsl_shufjob_stats){ 0 };
-    int rc = tsl_shufjob_plan(o, &j.plan, &size, err);
-    if (rc < 0)
-        return rc;
-    st->plan = j.plan;
-    oo.nparts = 1;
-    oo.nthreads = j.plan.nthreads;
-    oo.progress = o->progress;
     struct tsl_store_opts so = {
-        .bytes = j.plan.store_bytes / 4 * 3,
-        .chunk_bytes = j.plan.chunk_bytes,
-        .nwriters = j.plan.nwriters,
+        .bytes = j->plan.store_bytes / 4 * 3,
+        .chunk_bytes = j->plan.chunk_bytes,
+        .nwriters = j->plan.nwriters,
         .dirs = o->dirs,
         .ndirs = o->ndirs,
         .compress = o->temp_auto ? TSL_CODEC_NONE : o->temp_codec,
@@ -287,62 +282,96 @@ int tsl_shufrepeat_run(const struct tsl_shufjob_opts *o, struct tsl_shufjob_stat
         .memory_len = o->rows_given_len,
         .frame = o->frame_in,
         .header_rows = o->header_rows,
-        .batch_bytes = j.plan.batch_bytes,
-        .window_max = j.plan.window_max,
+        .batch_bytes = j->plan.batch_bytes,
+        .window_max = j->plan.window_max,
         .progress = o->progress,
     };
+    struct tsl_blocklist *rank[2] = { &j->bigs.list, &j->blocks };
+    oo.nparts = 1;
+    oo.nthreads = j->plan.nthreads;
+    oo.progress = o->progress;
+    int rc = tsl_outset_create(&j->out, &oo, err);
+    if (rc == 0)
+        rc = tsl_store_create(&j->store, &so, err);
+    if (rc == 0) {
+        tsl_bigrows_init(&j->bigs, j->store, j->plan.chunk_bytes, 1);
+        rc = tsl_store_rank(j->store, rank, 2, err);
+    }
+    if (rc == 0)
+        rc = make_buffers(j, err);
+    if (rc == 0)
+        rc = tsl_rowstream_init(&j->rows, &io, err);
+    return rc;
+}
+
+static int give_out(struct repeat_job *j, struct tsl_shufjob_stats *st,
+                    struct tsl_err *err)
+{
     const uint8_t *header[1];
     size_t header_len[1];
-    struct tsl_blocklist *rank[2] = { &j.bigs.list, &j.blocks };
-    rc = tsl_outset_create(&j.out, &oo, err);
+    tsl_inputs_header(j->rows.in, &header[0], &header_len[0]);
+    int rc = tsl_outset_begin(j->out, j->o->head, header, header_len, err);
     if (rc == 0)
-        rc = tsl_store_create(&j.store, &so, err);
-    if (rc == 0) {
-        tsl_bigrows_init(&j.bigs, j.store, j.plan.chunk_bytes, 1);
-        rc = tsl_store_rank(j.store, rank, 2, err);
-    }
+        rc = draw_all(j, st, err);
     if (rc == 0)
-        rc = make_buffers(&j, err);
-    if (rc == 0)
-        rc = tsl_rowstream_init(&j.rows, &io, err);
-    if (rc == 0 && o->head > 0)
-        rc = take_in(&j, err);
-    st->seconds_in = tsl_seconds() - start;
-    if (rc == 0) {
-        tsl_inputs_header(j.rows.in, &header[0], &header_len[0]);
-        rc = tsl_outset_begin(j.out, o->head, header, header_len, err);
-    }
-    if (rc == 0)
-        rc = draw_all(&j, st, err);
-    if (rc == 0)
-        rc = tsl_outset_commit(j.out, err);
-    st->rows_read = st->in.rows = j.nrows;
-    st->bytes_read = st->in.bytes = j.nbytes;
-    st->seconds_out = tsl_seconds() - start - st->seconds_in;
-    if (j.store) {
-        struct tsl_store_stats ss = tsl_store_stats(j.store);
+        rc = tsl_outset_commit(j->out, err);
+    return rc;
+}
+
+static void tell(const struct repeat_job *j, struct tsl_shufjob_stats *st)
+{
+    st->rows_read = st->in.rows = j->nrows;
+    st->bytes_read = st->in.bytes = j->nbytes;
+    if (j->store) {
+        struct tsl_store_stats ss = tsl_store_stats(j->store);
         st->temp_bytes = ss.disk.written;
         st->temp_peak_bytes = ss.disk.peak;
         st->blocks_spilled = ss.blocks_spilled;
         st->temp_compressed = ss.compressed;
     }
-    if (j.out) {
-        st->files_out = tsl_outset_files(j.out);
-        st->bytes_out = tsl_outset_bytes(j.out);
+    if (j->out) {
+        st->files_out = tsl_outset_files(j->out);
+        st->bytes_out = tsl_outset_bytes(j->out);
     }
-    if (j.writer.chunk)
-        tsl_store_give(j.store, j.writer.chunk);
-    if (j.store)
-        tsl_store_drop(j.store, &j.blocks);
-    tsl_bigrows_fini(&j.bigs);
-    tsl_store_destroy(j.store);
-    if (j.rows.in)
-        tsl_rowstream_fini(&j.rows);
-    tsl_outset_destroy(j.out);
-    tsl_pages_unmap(j.image, j.image_bytes);
-    tsl_pages_unmap(j.scratch, j.plan.chunk_bytes + TSL_BLOCK_SLACK);
-    tsl_pages_unmap(j.draws, j.ndraws * sizeof *j.draws);
-    tsl_pages_unmap(j.placed, j.ndraws * sizeof *j.placed);
-    tsl_mem_free(j.starts);
+}
+
+static void close_all(struct repeat_job *j)
+{
+    if (j->writer.chunk)
+        tsl_store_give(j->store, j->writer.chunk);
+    if (j->store)
+        tsl_store_drop(j->store, &j->blocks);
+    tsl_bigrows_fini(&j->bigs);
+    tsl_store_destroy(j->store);
+    if (j->rows.in)
+        tsl_rowstream_fini(&j->rows);
+    tsl_outset_destroy(j->out);
+    tsl_pages_unmap(j->image, j->image_bytes);
+    tsl_pages_unmap(j->scratch, j->plan.chunk_bytes + TSL_BLOCK_SLACK);
+    tsl_pages_unmap(j->draws, j->ndraws * sizeof *j->draws);
+    tsl_pages_unmap(j->placed, j->ndraws * sizeof *j->placed);
+    tsl_mem_free(j->starts);
+}
+
+int tsl_shufrepeat_run(const struct tsl_shufjob_opts *o, struct tsl_shufjob_stats *st,
+                       struct tsl_err *err)
+{
+    struct repeat_job j = { .o = o };
+    struct tsl_inputs_size size;
+    double start = tsl_seconds();
+    *st = (struct tsl_shufjob_stats){ 0 };
+    int rc = tsl_shufjob_plan(o, &j.plan, &size, err);
+    if (rc < 0)
+        return rc;
+    st->plan = j.plan;
+    rc = open_all(&j, err);
+    if (rc == 0 && o->head > 0)
+        rc = take_in(&j, err);
+    st->seconds_in = tsl_seconds() - start;
+    if (rc == 0)
+        rc = give_out(&j, st, err);
+    st->seconds_out = tsl_seconds() - start - st->seconds_in;
+    tell(&j, st);
+    close_all(&j);
     return rc;
 }

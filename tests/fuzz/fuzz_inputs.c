@@ -1,6 +1,10 @@
 /* fuzz_inputs - arbitrary bytes come in as the rows of the slow reader, whatever the
- * batches. First byte: the kind; second: the size of a batch; third: how often the rest
- * is repeated, for rows longer than a batch; fourth and fifth: the size of fixed rows. */
+ * batches.
+ *
+ *   byte 0     the kind of rows
+ *   byte 1     the size of a batch
+ *   byte 2     how often the rest is repeated, for rows longer than a batch
+ *   byte 3, 4  the size of fixed rows */
 #include <stdlib.h>
 #include <string.h>
 

@@ -185,6 +185,49 @@ static void transfers_shorter_than_a_block_end_direct_access(void **state)
     free(q);
 }
 
+static void direct_access_that_is_refused_is_given_up(void **state)
+{
+    uint8_t *p = aligned_alloc(ALIGN, 4 * ALIGN), *q = aligned_alloc(ALIGN, 4 * ALIGN);
+    struct tsl_err err = { 0 };
+    (void)state;
+    fill_data();
+    memcpy(p, data, 4 * ALIGN);
+    for (int late = 0; late < 2; late++) { /* at the first write; at the first read */
+        struct tsl_file f;
+        assert_ok(tsl_file_temp(&f, ".", true, &err), &err);
+        fault_refuse_direct(!late);
+        int rc = tsl_file_pwrite(&f, p, 4 * ALIGN, ALIGN, &err);
+        fault_refuse_direct(true);
+        struct iovec v[2] = { { q, ALIGN }, { q + ALIGN, 3 * ALIGN } };
+        if (rc == 0)
+            rc = tsl_file_preadv(&f, v, 2, ALIGN, &err);
+        fault_refuse_direct(false);
+        assert_ok(rc, &err);
+        assert_memory_equal(p, q, 4 * ALIGN);
+        assert_false(fcntl(f.fd, F_GETFL) & O_DIRECT);
+        tsl_file_close(&f, NULL);
+    }
+    /* what is refused for another reason stays an error */
+    struct tsl_file f;
+    assert_ok(tsl_file_temp(&f, ".", true, &err), &err);
+    fault_disk_is(EINVAL);
+    int rc = tsl_file_pwrite(&f, p, ALIGN, 0, &err);
+    fault_disk_is(0);
+    assert_err(rc, TSL_EIO, &err, "Invalid argument");
+    tsl_file_close(&f, NULL);
+    free(p);
+    free(q);
+}
+
+static void a_folder_in_memory_is_known(void **state)
+{
+    struct stat st;
+    (void)state;
+    assert_true(stat("/dev/shm", &st) < 0 || tsl_file_in_memory("/dev/shm"));
+    assert_false(tsl_file_in_memory("/proc"));
+    assert_false(tsl_file_in_memory("no such folder"));
+}
+
 static void a_positioned_read_beyond_the_end_is_an_error(void **state)
 {
     struct tsl_err err = { 0 };
@@ -513,6 +556,8 @@ int main(void)
         TEST(scattered_reads_are_whole),
         TEST(direct_transfers_are_whole_however_short),
         TEST(transfers_shorter_than_a_block_end_direct_access),
+        TEST(direct_access_that_is_refused_is_given_up),
+        TEST(a_folder_in_memory_is_known),
         TEST(a_positioned_read_beyond_the_end_is_an_error),
         TEST(a_failing_transfer_names_file_and_byte),
         TEST(a_flag_that_is_refused_is_done_without),

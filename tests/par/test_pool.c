@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "par/pool.h"
 #include "support/fault.h"
@@ -112,18 +113,41 @@ static void any_failure_leaves_a_pool_or_an_error(void **state)
     }
 }
 
-static void destroying_nothing_is_fine(void **state)
+/* Threads of this process; one that was joined may be listed for a moment more. */
+static size_t threads_settle(size_t want)
 {
+    size_t n = folder_count("/proc/self/task");
+    for (int tries = 0; n != want && tries < 200; tries++) {
+        usleep(10000);
+        n = folder_count("/proc/self/task");
+    }
+    return n;
+}
+
+static void destroying_ends_the_threads_and_nothing_is_fine(void **state)
+{
+    struct tsl_err err = { 0 };
+    size_t before = folder_count("/proc/self/task");
     (void)state;
+    for (unsigned n = 1; n <= 4; n++) {
+        struct tsl_pool *p = NULL;
+        assert_ok(tsl_pool_create(&p, n, &err), &err);
+        assert_int_equal(threads_settle(before + n - 1), before + n - 1);
+        tsl_pool_destroy(p);
+        assert_int_equal(threads_settle(before), before);
+    }
     tsl_pool_destroy(NULL);
+    assert_int_equal(threads_settle(before), before);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(every_index_is_worked_on_once), TEST(what_was_done_is_seen_when_run_returns),
-        TEST(a_pool_of_two_works_with_two),  TEST(any_failure_leaves_a_pool_or_an_error),
-        TEST(destroying_nothing_is_fine),
+        TEST(every_index_is_worked_on_once),
+        TEST(what_was_done_is_seen_when_run_returns),
+        TEST(a_pool_of_two_works_with_two),
+        TEST(any_failure_leaves_a_pool_or_an_error),
+        TEST(destroying_ends_the_threads_and_nothing_is_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

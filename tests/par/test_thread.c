@@ -186,6 +186,7 @@ static void joining_what_never_started_is_nothing(void **state)
     (void)state;
     tsl_thread_join(&t);
     tsl_thread_join(&t);
+    assert_int_equal(t.started, 0);
 }
 
 static void there_is_a_processor(void **state)

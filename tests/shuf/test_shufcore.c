@@ -79,9 +79,10 @@ static int shuffle(struct rowlist *out, const struct rowlist *in,
     for (size_t i = 0; i < in->nrows && rc == 0; i++) {
         const struct rowlist_row *r = &in->rows[i];
         const uint8_t *p = in->bytes + r->at;
-        struct tsl_u128 hash = tsl_hash128(p, r->len);
-        rc = tsl_shufcore_put(&c, &s[i % nscatters], tsl_shufcore_key(&c, r->addr, hash),
-                              r->addr, p, r->len, hash, false, err);
+        struct tsl_u128 content = tsl_hash128(p, r->len);
+        uint64_t key = tsl_shufcore_key(&c, r->addr, content);
+        rc = tsl_shufcore_put(&c, &s[i % nscatters], key, r->addr, p, r->len,
+                              tsl_hash_row(p, r->len, false), false, err);
     }
     for (unsigned i = 0; i < nscatters && rc == 0; i++)
         rc = tsl_scatter_finish(&s[i], err);

@@ -111,11 +111,14 @@ static void two_passes_do_for_four_hundred_times_the_memory(void **state)
 
 static void a_plan_is_a_function_of_its_numbers(void **state)
 {
-    struct tsl_shufplan_in in = { 64 << 20, 4, 1, 1 << 30 };
+    struct tsl_shufplan_in in = { 64 << 20, 4, 1, 1 << 30 }, more = in;
     (void)state;
-    struct tsl_shufplan a = tsl_shufplan_make(&in), b = tsl_shufplan_make(&in);
+    more.memory *= 8;
+    struct tsl_shufplan a = tsl_shufplan_make(&in), other = tsl_shufplan_make(&more),
+                        b = tsl_shufplan_make(&in);
     assert_true(a.chunk_bytes == b.chunk_bytes && a.log_buckets == b.log_buckets &&
                 a.store_bytes == b.store_bytes && a.batch_bytes == b.batch_bytes);
+    assert_true(other.store_bytes > 4 * a.store_bytes);
 }
 
 int main(void)

@@ -72,6 +72,22 @@ void fault_refuse_flags(int eno)
     flag_eno = eno;
 }
 
+static _Atomic(bool) direct_refused;
+
+void fault_refuse_direct(bool refuse)
+{
+    direct_refused = refuse;
+}
+
+/* May a transfer of this file be direct, if it is? */
+static bool refused(int fd)
+{
+    if (!direct_refused || !(fcntl(fd, F_GETFL) & O_DIRECT))
+        return false;
+    errno = EINVAL;
+    return true;
+}
+
 static bool flag_refused(int flags)
 {
     if (flags && flag_eno) {
@@ -253,7 +269,7 @@ ssize_t __wrap_preadv64v2(int fd, const struct iovec *v, int n, off64_t at, int 
 ssize_t __real_preadv64(int fd, const struct iovec *v, int n, off64_t at);
 ssize_t __wrap_preadv64(int fd, const struct iovec *v, int n, off64_t at)
 {
-    if (transfer_fails("preadv", EIO))
+    if (refused(fd) || transfer_fails("preadv", EIO))
         return -1;
     ssize_t k = told(__real_preadv64(fd, v, n, at), v, n, true);
     if (k > 0)
@@ -275,7 +291,7 @@ ssize_t __wrap_pwritev64v2(int fd, const struct iovec *v, int n, off64_t at, int
 ssize_t __real_pwritev64(int fd, const struct iovec *v, int n, off64_t at);
 ssize_t __wrap_pwritev64(int fd, const struct iovec *v, int n, off64_t at)
 {
-    if (transfer_fails("pwritev", ENOSPC))
+    if (refused(fd) || transfer_fails("pwritev", ENOSPC))
         return -1;
     return told(__real_pwritev64(fd, v, n, at), v, n, false);
 }

@@ -18,7 +18,7 @@
 
 /* The nth call from now on fails, once.  Counted are those named in only ("write fsync"),
  * or all: calloc realloc mmap pthread_create open mkostemp fstat read write preadv
- * pwritev fsync linkat rename close whatever variant of the call it is (pwritev64v2,
+ * pwritev fsync linkat rename close, whatever variant of the call it is (pwritev64v2,
  * open64...). */
 void fault_arm(unsigned nth, const char *only);
 
@@ -43,5 +43,8 @@ void fault_disk_is(int eno);
 /* preadv2 and pwritev2 are refused with errno eno whenever they have a flag; 0: they are
  * not. */
 void fault_refuse_flags(int eno);
+
+/* Positioned transfers of a file that is open with O_DIRECT are refused with EINVAL. */
+void fault_refuse_direct(bool refuse);
 
 #endif

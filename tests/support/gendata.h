@@ -1,8 +1,8 @@
 /* gendata.h - data for tests: the same for the same seed, anywhere; and rows found the
  * slow way.
  *
- * Shares no code with what it tests.  Header only, so that fuzz targets can have it too.
- */
+ * Shares no code with what it tests.  Header only, so that fuzz targets can have it
+ * too. */
 #ifndef TSL_GENDATA_H
 #define TSL_GENDATA_H
 
