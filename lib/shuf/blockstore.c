@@ -222,14 +222,21 @@ static int write_chunk(struct tsl_store *s, struct tsl_packer *packer, uint8_t *
     return rc < 0 ? rc : (int)pages;
 }
 
+/* The disk space of extents that are released, or that go with their files. */
+static void uncount(struct tsl_store *s, const struct tsl_extent_use *extents, size_t n)
+{
+    uint64_t pages = 0;
+    for (size_t i = 0; i < n; i++)
+        pages += extents[i].pages;
+    if (s->o.progress)
+        atomic_fetch_sub(&s->o.progress->temp_bytes, pages * PAGE);
+}
+
 static void give_back(struct tsl_store *s, const struct tsl_extent_use *extents, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        uint64_t bytes = (uint64_t)extents[i].pages * PAGE;
-        tsl_spill_release(s->spill, extents[i].first, bytes);
-        if (s->o.progress)
-            atomic_fetch_sub(&s->o.progress->temp_bytes, bytes);
-    }
+    for (size_t i = 0; i < n; i++)
+        tsl_spill_release(s->spill, extents[i].first, (uint64_t)extents[i].pages * PAGE);
+    uncount(s, extents, n);
 }
 
 /* Under the lock, which is let go meanwhile: one list's extents.  false: nothing to do. */
@@ -356,6 +363,7 @@ void tsl_store_destroy(struct tsl_store *s)
     while (s->releases) {
         struct release *r = s->releases;
         s->releases = r->next;
+        uncount(s, r->extents, r->n);
         tsl_mem_free(r->extents);
         tsl_mem_free(r);
     }
