@@ -48,7 +48,8 @@ $(error MODE is one of asan ubsan tsan debug clang arm64, not "$(MODE)")
 endif
 
 # What is needed to build, and to test.  `clean` and `help` must work without.
-PACKAGES := libxxhash libzstd zlib
+LIBRARIES := libxxhash libzstd zlib libutf8proc jansson libpcre2-8
+PACKAGES  := $(LIBRARIES)
 ifneq ($(filter check check-long tests,$(MAKECMDGOALS)),)
 PACKAGES += cmocka
 endif
@@ -58,13 +59,13 @@ ifneq ($(MISSING),)
 $(error not installed: $(MISSING); run `scripts/deps --install`, which calls apt-get install)
 endif
 endif
-LIBS := $(shell $(PKG_CONFIG) --libs libzstd zlib 2>/dev/null)
+LIBS := $(shell $(PKG_CONFIG) --libs $(filter-out libxxhash,$(LIBRARIES)) 2>/dev/null)
 
 # CFLAGS, CPPFLAGS and LDFLAGS are left to whoever builds.
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilib $(OPT) \
     -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WERROR) \
     $(FORTIFY) -fstack-protector-strong -fPIE -pthread $(SANITIZE) \
-    $(shell $(PKG_CONFIG) --cflags libxxhash libzstd zlib 2>/dev/null) $(CPPFLAGS) $(CFLAGS)
+    $(shell $(PKG_CONFIG) --cflags $(LIBRARIES) 2>/dev/null) $(CPPFLAGS) $(CFLAGS)
 ALL_CFLAGS := $(ALL_CFLAGS)
 ALL_LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 
@@ -97,7 +98,7 @@ SOURCES := $(wildcard lib/*/*.c tools/*.c tests/*/*.c)
 
 # ---- targets -------------------------------------------------------------------------------
 
-.PHONY: all tests bench check check-long asan ubsan tsan fuzz lint install uninstall clean help
+.PHONY: all tests bench fixtures check check-long asan ubsan tsan fuzz lint install uninstall clean help
 .PHONY: FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -107,6 +108,11 @@ all: $(LIB) $(TOOLS) ## the tools and the library (default)
 tests: all $(UNITS) $(EXAMPLES) $(REPLAYS) $(HELPERS) $(IOFAULT) ## build all that the tests need
 
 bench: $(BENCHES) ## build the benchmarks
+
+# A folder of a set is one with a folder "expected" in it.
+fixtures: $(filter $B/tests/fixture-%,$(HELPERS)) ## build the fixture runners; DIR=SET: run them on it
+	$Q test -z '$(DIR)' || find '$(DIR)' -type d -name expected -printf '%h\0' | sort -z | \
+	    xargs -0 -r $B/tests/fixture-tokenizers
 
 check: tests ## run the tests
 	$Q tests/run $B
