@@ -1,0 +1,116 @@
+#include "text/tokfile_gpt2.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "text/bytealpha.h"
+
+static int read_members(struct tsl_vocab *v, const struct tsl_jsonval *object,
+                        const char *name, struct tsl_err *err)
+{
+    struct tsl_jsonread_member m = { 0 };
+    while (tsl_jsonread_next(object, &m)) {
+        int64_t id;
+        if (!tsl_jsonread_int(m.value, &id) || id < 0 || id > UINT32_MAX)
+            return tsl_err_set(err, TSL_EFORMAT,
+                               "%s: the id of token %s is not a whole number in range",
+                               name, tsl_tokfile_quote(m.key).s);
+        struct tsl_err why = { 0 };
+        int rc = tsl_vocab_add(v, (uint32_t)id, m.key, &why);
+        if (rc < 0)
+            return tsl_err_set(err, rc, "%s: %s", name, why.msg);
+    }
+    if (!tsl_vocab_count(v))
+        return tsl_err_set(err, TSL_EFORMAT, "%s: the vocabulary has no tokens", name);
+    return 0;
+}
+
+int tsl_tokfile_gpt2_object(struct tsl_vocab **v, const struct tsl_jsonval *object,
+                            const char *name, struct tsl_err *err)
+{
+    if (tsl_jsonread_kind(object) != TSL_JSON_OBJECT)
+        return tsl_err_set(err, TSL_EFORMAT,
+                           "%s: the vocabulary must be an object, token to id, not %s",
+                           name, tsl_jsonread_kind_name(object));
+    struct tsl_vocab *made = tsl_vocab_create(err);
+    if (!made)
+        return TSL_ENOMEM;
+    int rc = read_members(made, object, name, err);
+    if (rc < 0) {
+        tsl_vocab_destroy(made);
+        return rc;
+    }
+    *v = made;
+    return 0;
+}
+
+int tsl_tokfile_gpt2_vocab(struct tsl_vocab **v, struct tsl_slice text, const char *name,
+                           struct tsl_err *err)
+{
+    struct tsl_jsonread *doc;
+    int rc = tsl_jsonread_parse(&doc, text, name, err);
+    if (rc < 0)
+        return rc;
+    rc = tsl_tokfile_gpt2_object(v, tsl_jsonread_root(doc), name, err);
+    tsl_jsonread_destroy(doc);
+    return rc;
+}
+
+/* BufRead::lines of the peer takes "\r\n" off as well as "\n". */
+static struct tsl_slice without_cr(struct tsl_slice line)
+{
+    if (line.len && line.data[line.len - 1] == '\r')
+        line.len--;
+    return line;
+}
+
+int tsl_tokfile_gpt2_merges(struct tsl_tokfile_merges *m, const struct tsl_vocab *v,
+                            struct tsl_slice text, const char *name, struct tsl_err *err)
+{
+    static const char version[] = "#version";
+    struct tsl_tokfile_lines l = { .rest = text };
+    struct tsl_slice line;
+    while (tsl_tokfile_line(&l, &line)) {
+        char where[320];
+        line = without_cr(line);
+        if (line.len >= strlen(version) &&
+            memcmp(line.data, version, strlen(version)) == 0)
+            continue;
+        const uint8_t *end = line.data + line.len;
+        const uint8_t *blank = line.len ? memchr(line.data, ' ', line.len) : NULL;
+        if (!blank || memchr(blank + 1, ' ', (size_t)(end - blank - 1)))
+            return tsl_err_set(err, TSL_EFORMAT,
+                               "%s: line %" PRIu64 ": %s is not two tokens with one "
+                               "blank between them",
+                               name, l.number, tsl_tokfile_quote(line).s);
+        struct tsl_slice left = { line.data, (size_t)(blank - line.data) };
+        struct tsl_slice right = { blank + 1, (size_t)(end - blank - 1) };
+        snprintf(where, sizeof where, "%s: line %" PRIu64, name, l.number);
+        int rc = tsl_tokfile_merges_add(m, v, left, right, 0, where, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+struct tsl_vocab *tsl_tokfile_gpt2_bytes(const struct tsl_vocab *spelled,
+                                         struct tsl_err *err)
+{
+    struct tsl_vocab *v = tsl_vocab_create(err);
+    size_t longest = tsl_vocab_longest(spelled), n;
+    uint8_t *buf = v ? tsl_mem_alloc(longest + 1, 1, "a token", err) : NULL;
+    int rc = buf ? 0 : TSL_ENOMEM;
+    for (uint32_t id = 0; rc == 0 && id < tsl_vocab_size(spelled); id++) {
+        struct tsl_slice s = tsl_vocab_token(spelled, id);
+        if (s.data && tsl_bytealpha_decode(s, buf, &n))
+            rc = tsl_vocab_add(v, id, (struct tsl_slice){ buf, n }, err);
+    }
+    tsl_mem_free(buf);
+    if (rc < 0) {
+        tsl_vocab_destroy(v);
+        return NULL;
+    }
+    return v;
+}

@@ -1,0 +1,96 @@
+#include "support/test.h"
+
+#include <string.h>
+
+#include "text/tokfile_gpt2.h"
+
+static struct tsl_slice slice(const char *s)
+{
+    return (struct tsl_slice){ (const uint8_t *)s, strlen(s) };
+}
+
+static const char vocab_text[] = "{\"a\":0,\"\\u0120\":1,\"b\":2,\"\\u0120a\":3,"
+                                 "\"\\u0120ab\":7,\"\\u2581x\":9}";
+
+static void a_vocabulary_and_its_merges_are_read(void **state)
+{
+    struct tsl_err err = { 0 };
+    struct tsl_vocab *v, *bytes;
+    struct tsl_tokfile_merges m = { 0 };
+    (void)state;
+    assert_ok(tsl_tokfile_gpt2_vocab(&v, slice(vocab_text), "v", &err), &err);
+    assert_int_equal(tsl_vocab_size(v), 10);
+    assert_int_equal(tsl_vocab_find(v, slice("\xc4\xa0"
+                                             "a")),
+                     3);
+    assert_ok(tsl_tokfile_gpt2_merges(&m, v,
+                                      slice("#version: 0.2\n\xc4\xa0 a\r\n#version\n"
+                                            "\xc4\xa0"
+                                            "a b\n"),
+                                      "m", &err),
+              &err);
+    assert_int_equal(m.n, 2);
+    assert_true(m.list[0].left == 1 && m.list[0].right == 0 && m.list[0].merged == 3);
+    assert_true(m.list[1].left == 3 && m.list[1].right == 2 && m.list[1].merged == 7);
+    bytes = tsl_tokfile_gpt2_bytes(v, &err);
+    assert_int_equal(tsl_vocab_find(bytes, slice(" ab")), 7);
+    assert_int_equal(tsl_vocab_count(bytes), 5); /* U+2581 is not of the alphabet */
+    tsl_vocab_destroy(bytes);
+    tsl_vocab_destroy(v);
+    tsl_tokfile_merges_fini(&m);
+}
+
+static void a_bad_vocabulary_is_refused(void **state)
+{
+    static const struct {
+        const char *text, *part;
+    } bad[] = { { "", "not JSON" },
+                { "[]", "must be an object" },
+                { "{}", "no tokens" },
+                { "{\"a\":-1}", "token a" },
+                { "{\"a\":1.0}", "token a" },
+                { "{\"a\":\"1\"}", "token a" },
+                { "{\"a\":1099511627776}", "token a" },
+                { "{\"a\":4294967295}", "id 4294967295" },
+                { "{\"a\":1,\"b\":1}", "same id" },
+                { "{\"a\":1", "not JSON" } };
+    struct tsl_err err = { 0 };
+    struct tsl_vocab *v;
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_err(tsl_tokfile_gpt2_vocab(&v, slice(bad[i].text), "f", &err), TSL_EFORMAT,
+                   &err, bad[i].part);
+}
+
+static void a_bad_merge_is_refused_with_its_line(void **state)
+{
+    static const struct {
+        const char *text, *part;
+    } bad[] = { { "a b\n", "line 1: the merge's result ab" },
+                { "#version\n\nx y\n", "line 2" },
+                { "\xc4\xa0 a b", "line 1" },
+                { "\xc4\xa0 z\n", "part z" },
+                { "\xc4\xa0 ", "part ''" },
+                { "ab", "line 1" } };
+    struct tsl_err err = { 0 };
+    struct tsl_vocab *v;
+    (void)state;
+    assert_ok(tsl_tokfile_gpt2_vocab(&v, slice(vocab_text), "v", &err), &err);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct tsl_tokfile_merges m = { 0 };
+        assert_err(tsl_tokfile_gpt2_merges(&m, v, slice(bad[i].text), "f", &err),
+                   TSL_EFORMAT, &err, bad[i].part);
+        tsl_tokfile_merges_fini(&m);
+    }
+    tsl_vocab_destroy(v);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_vocabulary_and_its_merges_are_read),
+        TEST(a_bad_vocabulary_is_refused),
+        TEST(a_bad_merge_is_refused_with_its_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
