@@ -1,0 +1,10 @@
+. "$TESTS/cli/ctok/check.bash"
+plain_build
+tiny
+echo the >in
+refuses 'are too little' '(-m ' -- ctok encode -V vocab.txt -m 1M in
+m=$({ ctok encode -V vocab.txt -m 1M in 2>&1 || true; } | sed -n 's/.*(-m \(.*\))/\1/p')
+is $'5\n' ctok encode -V vocab.txt -m "$m" in
+{ printf '{"text":"' && head -c 20000000 /dev/zero | tr '\0' a && printf '"}\n'; } >big.jsonl
+refuses 'big.jsonl: line 1: this row is longer than 8 MiB, a quarter of the memory' -- \
+    ctok encode -V vocab.txt -m 32M --input=jsonl big.jsonl

@@ -1,0 +1,58 @@
+# ctok - completion for bash.  scripts/check-help compares its options with --help.
+_ctok() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    local command=${COMP_WORDS[1]-}
+    # bash takes `--rows=nul` for three words
+    if [[ $cur == = ]]; then
+        cur=
+    elif [[ $prev == = ]]; then
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    if ((COMP_CWORD == 1)); then
+        COMPREPLY=($(compgen -W 'encode decode inspect --help --version' -- "$cur"))
+        return 0
+    fi
+    compopt -o filenames
+    case $prev in
+    --pattern) COMPREPLY=($(compgen -W 'r50k cl100k o200k' -- "$cur")) ;;
+    --rules) COMPREPLY=($(compgen -W 'hf google bert4keras' -- "$cur")) ;;
+    --special-text) COMPREPLY=($(compgen -W 'allow plain' -- "$cur")) ;;
+    --invalid) COMPREPLY=($(compgen -W 'replace error bytes' -- "$cur")) ;;
+    --rows) COMPREPLY=($(compgen -W 'line nul para fixed: u32' -- "$cur")) ;;
+    --input)
+        if [[ $command == decode ]]; then
+            COMPREPLY=($(compgen -W 'ids jsonl stream u16 u32' -- "$cur"))
+        else
+            COMPREPLY=($(compgen -W 'rows jsonl' -- "$cur"))
+        fi
+        ;;
+    --output)
+        if [[ $command == decode ]]; then
+            COMPREPLY=($(compgen -W 'rows jsonl' -- "$cur"))
+        else
+            COMPREPLY=($(compgen -W 'ids jsonl stream u16 u32' -- "$cur"))
+        fi
+        ;;
+    --specials) COMPREPLY=($(compgen -W 'none add' -- "$cur")) ;;
+    --offset-unit) COMPREPLY=($(compgen -W 'byte char' -- "$cur")) ;;
+    --compress) COMPREPLY=($(compgen -W 'zstd gzip none' -- "$cur")) ;;
+    --progress | --color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")) ;;
+    -[mj] | --json-field | --row-ids | --memory | --threads) ;;
+    *)
+        if [[ $cur == -* ]]; then
+            compopt +o filenames
+            COMPREPLY=($(compgen -W '-V --vocab= --pattern= --lowercase --cased --rules= --words=
+                --special-text= --invalid= --rows= -z --zero-terminated --input= --json-field=
+                --split-sentences --pair --files0-from= -o --output= --specials= --offset-unit=
+                --compress= --row-ids= --skip-specials --color= --memory= --threads= -q --quiet
+                -v --verbose --stats= --progress= --explain --help --version' -- "$cur"))
+            [[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace
+        else
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        fi
+        ;;
+    esac
+    [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *: ]] && compopt -o nospace
+    return 0
+}
+complete -F _ctok ctok
