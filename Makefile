@@ -74,7 +74,7 @@ ALL_LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 NAMES    := cshuf ctok cmask cshard crec ctrain
 obj       = $(patsubst %.c,$B/obj/%.o,$1)
 MAINS    := $(wildcard $(NAMES:%=tools/%.c))
-KIT      := $(filter-out $(NAMES:%=tools/%.c),$(wildcard tools/*.c))
+KIT      := $(wildcard tools/cli*.c)
 LIB      := $B/lib/libteasel.a
 TOOLS    := $(MAINS:tools/%.c=$B/bin/%)
 
@@ -199,8 +199,10 @@ define newline
 
 endef
 
+# A tool of several files has more of them beside its main: tools/NAME_*.c.
+$(foreach t,$(MAINS:tools/%.c=%),$(eval $B/bin/$t: $(call obj,$(wildcard tools/$t_*.c))))
 $(TOOLS): $B/bin/%: $B/obj/tools/%.o $(call obj,$(KIT)) $(LIB)
-	$(link) $^ $(LIBS)
+	$(link) $(filter %.o,$^) $(LIB) $(LIBS)
 
 # Functions that a test (or tests/support) defines as __wrap_NAME take the place of NAME in the
 # library, by the linker's --wrap: no hook in the library, no list of them here.
