@@ -883,25 +883,48 @@ static int long_stretch(struct job *j, const uint8_t *p, size_t n, bool last,
     return 0;
 }
 
+static int write_stream(struct job *j, const struct item *it, struct tsl_err *err)
+{
+    const uint32_t *ids = it->tok.ids;
+    const uint8_t *marks = it->tok.marks;
+    size_t s = 0;
+    for (size_t d = 0; d < it->ndocs; d++) {
+        for (size_t e = s + it->docs[d]; s < e; s++) {
+            int rc = tsl_tokstream_writer_put(j->stream, ids, marks, it->sents[s], err);
+            if (rc < 0)
+                return rc;
+            ids += it->sents[s];
+            marks += it->sents[s];
+            tsl_tokstream_writer_end_sentence(j->stream);
+        }
+        int rc = tsl_tokstream_writer_end_document(j->stream, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Whether a row's tokens have to be there as a whole before any is put out. */
+static bool wraps_whole(const struct job *j)
+{
+    return j->o->specials && tsl_tokenizer_cuts(j->t);
+}
+
 /* The whole row was needed, and is there. */
 static int long_whole(struct job *j, struct tsl_err *err)
 {
     struct longrow *l = &j->longrow;
     struct tsl_row row = { 0, (uint32_t)l->len }, texts[2];
     struct tsl_err why = { 0 };
-    if (j->o->pair) {
+    if (j->o->pair || wraps_whole(j)) {
         struct item it = { .out = l->out };
         it.tok.want = j->want;
         int rc = do_rows(j, &l->w, &it, l->buf, &row, 1, err);
         if (rc == 0 && it.rc < 0)
             rc = row_error(j, 0, it.rc, &it.err, err);
         l->out = it.out;
-        if (rc == 0 && j->stream) {
-            rc = tsl_tokstream_writer_put(j->stream, it.tok.ids, it.tok.marks, it.tok.n,
-                                          err);
-            if (rc == 0)
-                rc = tsl_tokstream_writer_end_document(j->stream, err);
-        }
+        if (rc == 0 && j->stream)
+            rc = write_stream(j, &it, err);
         if (rc == 0)
             rc = tsl_outbuf_flush(&l->out, err);
         add_counts(&j->n, &it.n);
@@ -934,7 +957,7 @@ static int long_piece(struct job *j, const struct tsl_rowbatch *b, struct tsl_er
     struct longrow *l = &j->longrow;
     const uint8_t *p = b->bytes + b->rows[0].at;
     size_t n = b->rows[0].len;
-    bool assemble = j->o->field || j->o->pair;
+    bool tokens = j->o->pair || wraps_whole(j), assemble = tokens || j->o->field;
     int rc = 0;
     if (b->first) {
         if (!l->w.coder) {
@@ -945,7 +968,7 @@ static int long_piece(struct job *j, const struct tsl_rowbatch *b, struct tsl_er
         long_begin(l);
     }
     if (rc == 0 && (assemble || l->wait > j->plan.batch_bytes) &&
-        l->len + n > (j->o->pair ? j->plan.whole_max / 8 : j->plan.whole_max))
+        l->len + n > (tokens ? j->plan.whole_max / 8 : j->plan.whole_max))
         return too_long(j, assemble ? "this row is longer" : "a word is longer", err);
     if (rc == 0)
         rc = tsl_mem_grow(&l->buf, &l->cap, l->len + n + TSL_BATCH_SLACK, 1, "a long row",
@@ -971,27 +994,6 @@ static int long_piece(struct job *j, const struct tsl_rowbatch *b, struct tsl_er
 }
 
 /* ---- in order ---- */
-
-static int write_stream(struct job *j, const struct item *it, struct tsl_err *err)
-{
-    const uint32_t *ids = it->tok.ids;
-    const uint8_t *marks = it->tok.marks;
-    size_t s = 0;
-    for (size_t d = 0; d < it->ndocs; d++) {
-        for (size_t e = s + it->docs[d]; s < e; s++) {
-            int rc = tsl_tokstream_writer_put(j->stream, ids, marks, it->sents[s], err);
-            if (rc < 0)
-                return rc;
-            ids += it->sents[s];
-            marks += it->sents[s];
-            tsl_tokstream_writer_end_sentence(j->stream);
-        }
-        int rc = tsl_tokstream_writer_end_document(j->stream, err);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
-}
 
 static void tell(const struct job *j, const struct item *it)
 {
@@ -1235,6 +1237,7 @@ int tsl_encodejob_run(const struct tsl_encodejob_opts *o, const struct tsl_token
         return rc;
     j.want = json_out(&j)                     ? TSL_WANT_SPANS | TSL_WANT_MARKS
              : o->format == TSL_ENCODE_STREAM ? TSL_WANT_MARKS
+             : o->pair && wraps_whole(&j)     ? TSL_WANT_MARKS
                                               : 0;
     tsl_tokens_init(&j.longrow.all, j.want);
     rc = set_up(&j, &pool, err);

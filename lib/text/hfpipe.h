@@ -77,6 +77,7 @@ struct tsl_hfpipe {
     enum tsl_splitpat pattern; /* TSL_HFPIPE_SPLIT_BYTE_LEVEL; UNKNOWN: not cut */
     bool prefix_space;
     bool metaspace; /* the pre-tokenizer has a Metaspace, or a normalizer writes U+2581 */
+    bool one_piece; /* text between added tokens is not cut before the model */
 
     bool plain_specials; /* special tokens in the text are ordinary text */
 };

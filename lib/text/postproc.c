@@ -303,6 +303,68 @@ static int plan(const struct tsl_postproc *p, const struct tsl_postproc_opts *o,
     return 0;
 }
 
+/* The token behind the piece that begins at i (marks: NULL where each is one). */
+static size_t piece_end(const uint8_t *marks, size_t n, size_t i)
+{
+    for (i++; marks && i < n && !(marks[i] & TSL_TOKEN_WORD_START);)
+        i++;
+    return i;
+}
+
+/* How many tokens 0.23.2 has made of t when it stops.  It looks at the number only behind a
+ * piece that it had to tokenize: an added token comes as one. */
+static size_t made_right(const struct tsl_tokens *t, const uint8_t *marks, size_t max)
+{
+    size_t i = 0;
+    while (i < t->n) {
+        bool added = marks && marks[i] & TSL_TOKEN_SPECIAL;
+        i = piece_end(marks, t->n, i);
+        if (i >= max && !added)
+            break;
+    }
+    return i;
+}
+
+static size_t made_left(const struct tsl_tokens *t, const uint8_t *marks, size_t max)
+{
+    size_t i = t->n;
+    while (i > 0) {
+        for (i--; marks && i > 0 && !(marks[i] & TSL_TOKEN_WORD_START);)
+            i--;
+        if (t->n - i >= max && !(marks && marks[i] & TSL_TOKEN_SPECIAL))
+            break;
+    }
+    return t->n - i;
+}
+
+/* What there is of t, the first or (second) the second text, to be cut: see
+ * tsl_postproc_wrap.  A text that is not to be cut at all is there as a whole. */
+static struct tsl_tokens made(const struct tsl_tokens *t, bool second,
+                              const struct tsl_postproc_opts *o)
+{
+    static const struct tsl_tokens none = { .n = 0 };
+    struct tsl_tokens v = t ? *t : none;
+    const uint8_t *marks = v.want & TSL_WANT_MARKS ? v.marks : NULL;
+    if (!o->truncation || o->one_piece || v.n <= o->truncation->max_length ||
+        o->truncation->strategy ==
+            (second ? TSL_TRUNCATE_ONLY_FIRST : TSL_TRUNCATE_ONLY_SECOND))
+        return v;
+    if (!o->truncation->left) {
+        v.n = made_right(t, marks, o->truncation->max_length);
+        return v;
+    }
+    v.n = made_left(t, marks, o->truncation->max_length);
+    size_t skip = t->n - v.n;
+    v.ids += skip;
+    if (t->want & TSL_WANT_SPANS) {
+        v.begin += skip;
+        v.end += skip;
+    }
+    if (marks)
+        v.marks += skip;
+    return v;
+}
+
 static size_t padded(const struct tsl_padding *pad, size_t n)
 {
     size_t to = pad->fixed ? pad->fixed : n;
@@ -355,8 +417,8 @@ int tsl_postproc_wrap(const struct tsl_postproc *p, const struct tsl_tokens *a,
                       struct tsl_err *err)
 {
     const struct tsl_postproc_list *l = &p->lists[b != NULL][!o->plain];
-    const struct tsl_tokens *texts[2] = { a, b };
-    size_t keep[2] = { a->n, b ? b->n : 0 }, n = l->nids, pad = 0;
+    const struct tsl_tokens texts[2] = { made(a, false, o), made(b, true, o) };
+    size_t keep[2] = { texts[0].n, texts[1].n }, n = l->nids, pad = 0;
     int rc = plan(p, o, keep, b, err);
     if (rc < 0)
         return rc;
@@ -384,8 +446,8 @@ int tsl_postproc_wrap(const struct tsl_postproc *p, const struct tsl_tokens *a,
         if (piece->kind == TSL_POSTPROC_ID)
             put_ids(out, piece->id, 1);
         else
-            put_tokens(out, texts[k],
-                       o->truncation && o->truncation->left ? texts[k]->n - count : 0,
+            put_tokens(out, &texts[k],
+                       o->truncation && o->truncation->left ? texts[k].n - count : 0,
                        count);
     }
     if (pad && !o->padding->left) {
@@ -578,8 +640,8 @@ int tsl_postproc_tree(const struct tsl_postproc *p, const struct tsl_tokens *a,
                       struct tsl_encoding *out, struct tsl_err *err)
 {
     const struct tsl_postproc_list *l = &p->lists[b != NULL][!o->plain];
-    const struct tsl_tokens *texts[2] = { a, b };
-    size_t keep[2] = { a->n, b ? b->n : 0 }, budget = TREE_MAX;
+    const struct tsl_tokens texts[2] = { made(a, false, o), made(b, true, o) };
+    size_t keep[2] = { texts[0].n, texts[1].n }, budget = TREE_MAX;
     struct tsl_encoding all = { .n = 0 };
     int rc = plan(p, o, keep, b, err);
     for (size_t i = 0; rc == 0 && i < l->n; i++) {
@@ -590,7 +652,7 @@ int tsl_postproc_tree(const struct tsl_postproc *p, const struct tsl_tokens *a,
         if (piece->kind == TSL_POSTPROC_ID)
             rc = add_items(&part, &item, 1, err);
         else
-            rc = cut(&part, texts[k], keep[k], o->truncation, piece, &budget, err);
+            rc = cut(&part, &texts[k], keep[k], o->truncation, piece, &budget, err);
         if (rc == 0)
             rc = merge(&all, &part, &budget, err);
         tsl_encoding_fini(&part);

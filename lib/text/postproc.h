@@ -94,12 +94,14 @@ struct tsl_postproc_opts {
     bool plain;                              /* without special tokens */
     const struct tsl_truncation *truncation; /* NULL: none */
     const struct tsl_padding *padding;       /* NULL: none */
+    bool one_piece; /* words are marked, but the model saw the text as a whole */
 };
 
 /* With truncation, what is there to be cut is what 0.23.2 has: it stops tokenizing a text
- * behind the piece with which there are max_length tokens (tokenizers#2091; gone again in
- * 0.23.3).  It shows in which of two long texts keeps the odd token.  For that the tokens
- * need marks; without, each token is taken for a piece.
+ * that the strategy may cut behind the piece with which there are max_length tokens (from
+ * the end backwards where the left is cut off).  Versions up to 0.22 and from 0.23.3 on do
+ * not stop.  It shows in what overflows, and in which of two long texts keeps the odd token.
+ * For that the tokens need marks; without, each token is taken for a piece.
  *
  * Adds the tokens of a, or of the pair a and b (NULL: none), with what stands around them,
  * to out.  type_ids (NULL: not wanted): grown so that (*type_ids)[i] is that of out's token

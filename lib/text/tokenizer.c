@@ -943,7 +943,8 @@ int tsl_coder_wrap(struct tsl_coder *c, const struct tsl_tokens *a,
     const struct tsl_hfpipe *p = c->t->pipe;
     const struct tsl_postproc_opts o = { .truncation =
                                              p->has_truncation ? &p->truncation : NULL,
-                                         .padding = p->has_padding ? &p->padding : NULL };
+                                         .padding = p->has_padding ? &p->padding : NULL,
+                                         .one_piece = p->one_piece };
     return tsl_postproc_wrap(&p->postproc, a, b, &o, out, type_ids, type_cap, err);
 }
 
@@ -1009,6 +1010,11 @@ int tsl_coder_decode(struct tsl_coder *c, const uint32_t *ids, size_t n,
     return rc < 0 ? rc
                   : add_text((struct tsl_slice){ c->tokens.bytes, c->tokens.len }, text,
                              len, cap, err);
+}
+
+bool tsl_tokenizer_cuts(const struct tsl_tokenizer *t)
+{
+    return t->pipe->has_truncation || t->pipe->has_padding;
 }
 
 struct tsl_coder_counts tsl_coder_counts(const struct tsl_coder *c)

@@ -62,6 +62,8 @@ struct tsl_specials {
     int64_t pad, unk, cls, sep, mask, bos, eos;
 };
 struct tsl_specials tsl_tokenizer_specials(const struct tsl_tokenizer *t);
+/* Whether wrap truncates or pads: the file says so. */
+bool tsl_tokenizer_cuts(const struct tsl_tokenizer *t);
 /* Warnings met while the file was read, one line each; NULL after the last. */
 const char *tsl_tokenizer_warning(const struct tsl_tokenizer *t, size_t i);
 
@@ -80,7 +82,7 @@ int tsl_coder_encode_rows(struct tsl_coder *c, const uint8_t *bytes,
 
 /* Puts the file's template around one text's tokens, or a pair's (b NULL: none): [CLS] a
  * [SEP] b [SEP] and what else the file says; truncation and padding, too, where a
- * tokenizer.json asks for them.  type_ids: out->n of them in *type_ids, grown;
+ * tokenizer.json asks for them: then a pair needs marks to be cut as the peer does.  type_ids: out->n of them in *type_ids, grown;
  * NULL: not wanted. */
 int tsl_coder_wrap(struct tsl_coder *c, const struct tsl_tokens *a,
                    const struct tsl_tokens *b, struct tsl_tokens *out, uint8_t **type_ids,

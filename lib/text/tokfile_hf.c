@@ -306,7 +306,14 @@ int tsl_tokfile_hf_normalizer(struct tsl_hfpipe *p, const struct tsl_jsonval *v,
 /* What the leaves of the tree are, as far as a fast engine may know them. */
 struct leaves {
     size_t n;
-    enum { LEAF_OTHER, LEAF_BERT, LEAF_BYTES, LEAF_BYTES_CUT, LEAF_SPLIT } kind[2];
+    enum {
+        LEAF_OTHER,
+        LEAF_BERT,
+        LEAF_BYTES,
+        LEAF_BYTES_CUT,
+        LEAF_SPLIT,
+        LEAF_WHOLE
+    } kind[2];
     enum tsl_splitpat pattern; /* of a LEAF_SPLIT */
     bool prefix_space;         /* of LEAF_BYTES */
 };
@@ -372,7 +379,7 @@ static int pre_byte_level(const struct part *p, struct leaves *l, struct tsl_pre
     return *out ? 0 : TSL_ENOMEM;
 }
 
-static int pre_metaspace(const struct part *p, struct tsl_pretok **out)
+static int pre_metaspace(const struct part *p, struct leaves *l, struct tsl_pretok **out)
 {
     uint32_t cp = 0;
     struct tsl_slice scheme;
@@ -384,6 +391,8 @@ static int pre_metaspace(const struct part *p, struct tsl_pretok **out)
         rc = get_bool_or(p, "split", &split);
     if (rc < 0)
         return rc;
+    if (!split)
+        l->kind[l->n > 0] = LEAF_WHOLE;
     *out = tsl_pretok_create_metaspace(cp,
                                        is(scheme, "always")  ? TSL_PREPEND_ALWAYS
                                        : is(scheme, "first") ? TSL_PREPEND_FIRST
@@ -495,7 +504,7 @@ static int pre_any(struct tsl_hfpipe *pipe, json v, const char *file, struct lea
         rc = pre_byte_level(&p, l, out);
     } else if (is(p.type, "Metaspace")) {
         pipe->metaspace = true;
-        rc = pre_metaspace(&p, out);
+        rc = pre_metaspace(&p, l, out);
     } else if (is(p.type, "Split")) {
         rc = pre_split(&p, l, out);
     } else {
@@ -508,6 +517,7 @@ static int pre_any(struct tsl_hfpipe *pipe, json v, const char *file, struct lea
 static void know_leaves(struct tsl_hfpipe *p, const struct leaves *l)
 {
     p->split_kind = l->n ? TSL_HFPIPE_SPLIT_OTHER : TSL_HFPIPE_SPLIT_NONE;
+    p->one_piece = l->n == 0 || (l->n == 1 && l->kind[0] == LEAF_WHOLE);
     p->prefix_space = l->prefix_space;
     p->pattern = TSL_SPLITPAT_UNKNOWN;
     if (l->n == 1 && l->kind[0] == LEAF_BERT)

@@ -3,7 +3,7 @@
  * found out.  The first differences are printed.
  *
  * A folder is laid out as shared/data/tokenizers: a vocabulary and expected/hf.jsonl,
- * google_diff.jsonl, hf_pairs.jsonl, hf_invalid.jsonl, tiktoken.jsonl or spm.jsonl; or, as
+ * google.jsonl, bert4keras.jsonl, google_diff.jsonl, hf_pairs.jsonl, hf_invalid.jsonl, tiktoken.jsonl or spm.jsonl; or, as
  * hf-components, only expected results of single parts.  Every case is run with the fast
  * engine and with the slow one, whole and in stretches. */
 #include <dirent.h>
@@ -435,7 +435,7 @@ static void run_both(const char *path, const char *label, const char *vocab,
 {
     run_cases(path, label, vocab, o, ids_key, NULL, 0, true);
     o.slow = true;
-    run_cases(path, label, vocab, o, ids_key, NULL, 0, false);
+    run_cases(path, label, vocab, o, ids_key, NULL, 0, true);
 }
 
 static void run_google(const char *diff_path, const char *hf_path, const char *vocab)
@@ -916,12 +916,27 @@ static void run_folder(const char *dir)
     bool has_json = path_in(json_path, dir, "tokenizer.json");
     bool has_txt = path_in(txt, dir, "vocab.txt");
     size_t files = 0;
+    /* all rules on the same cases, in lower case whatever letters the vocabulary has */
+    bool rules = path_in(path, dir, "expected/google.jsonl");
+    const struct tsl_tokenizer_opts lower = { .lowercase = TSL_CASE_LOWER },
+                                    google = { .rules = TSL_RULES_GOOGLE,
+                                               .lowercase = TSL_CASE_LOWER },
+                                    keras = { .rules = TSL_RULES_BERT4KERAS,
+                                              .lowercase = TSL_CASE_LOWER };
+    if (rules) {
+        files++;
+        run_cases(path, " google", txt, google, "ids", NULL, 0, true);
+    }
+    if (path_in(path, dir, "expected/bert4keras.jsonl")) {
+        files++;
+        run_cases(path, " bert4keras", txt, keras, "ids", NULL, 0, true);
+    }
     if (path_in(hf, dir, "expected/hf.jsonl")) {
         files++;
         if (has_json)
             run_both(hf, "", json_path, allow, "ids");
         if (has_txt)
-            run_both(hf, "", txt, allow, "ids");
+            run_both(hf, "", txt, rules ? lower : allow, "ids");
         if (!has_json && !has_txt)
             run_both(hf, "", dir, allow, "ids");
     }
