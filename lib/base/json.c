@@ -19,34 +19,47 @@ static void add(struct tsl_json *j, const char *s, size_t n)
     j->text[j->len] = '\0';
 }
 
-static void quoted(struct tsl_json *j, const char *s)
+static void quoted(struct tsl_json *j, struct tsl_slice s)
 {
     add(j, "\"", 1);
-    for (const unsigned char *p = (const unsigned char *)s; *p;) {
+    for (const uint8_t *p = s.data, *end = p + s.len; p < end;) {
         char esc[8];
-        size_t n = tsl_utf8_len(p);
+        uint32_t cp;
+        size_t n = tsl_utf8_decode(p, end, &cp);
+        if (cp == TSL_UTF8_BAD)
+            n = 1; /* each byte of it is replaced */
         if (*p == '"' || *p == '\\')
             add(j, esc, (size_t)sprintf(esc, "\\%c", *p));
         else if (*p < 0x20)
             add(j, esc, (size_t)sprintf(esc, "\\u%04x", *p));
-        else if (!n)
+        else if (cp == TSL_UTF8_BAD)
             add(j, "\xef\xbf\xbd", 3);
         else
             add(j, (const char *)p, n);
-        p += n ? n : 1;
+        p += n;
     }
     add(j, "\"", 1);
 }
 
-static void start(struct tsl_json *j, const char *key)
+static struct tsl_slice text(const char *s)
+{
+    return (struct tsl_slice){ (const uint8_t *)s, strlen(s) };
+}
+
+static void next(struct tsl_json *j)
 {
     if (j->comma)
         add(j, ",", 1);
     if (j->len)
         add(j, "\n", 1);
     j->comma = true;
+}
+
+static void start(struct tsl_json *j, const char *key)
+{
+    next(j);
     if (key) {
-        quoted(j, key);
+        quoted(j, text(key));
         add(j, ": ", 2);
     }
 }
@@ -67,15 +80,33 @@ void tsl_json_close(struct tsl_json *j, char bracket)
 
 void tsl_json_str(struct tsl_json *j, const char *key, const char *value)
 {
+    tsl_json_slice(j, key, text(value));
+}
+
+void tsl_json_slice(struct tsl_json *j, const char *key, struct tsl_slice value)
+{
     start(j, key);
     quoted(j, value);
 }
 
-void tsl_json_u64(struct tsl_json *j, const char *key, uint64_t value)
+static void number(struct tsl_json *j, uint64_t value)
 {
     char s[24];
-    start(j, key);
     add(j, s, (size_t)snprintf(s, sizeof s, "%llu", (unsigned long long)value));
+}
+
+void tsl_json_u64(struct tsl_json *j, const char *key, uint64_t value)
+{
+    start(j, key);
+    number(j, value);
+}
+
+void tsl_json_entry(struct tsl_json *j, struct tsl_slice name, uint64_t value)
+{
+    next(j);
+    quoted(j, name);
+    add(j, ": ", 2);
+    number(j, value);
 }
 
 void tsl_json_num(struct tsl_json *j, const char *key, double value)
@@ -95,6 +126,12 @@ void tsl_json_bool(struct tsl_json *j, const char *key, bool value)
         add(j, "true", 4);
     else
         add(j, "false", 5);
+}
+
+void tsl_json_null(struct tsl_json *j, const char *key)
+{
+    start(j, key);
+    add(j, "null", 4);
 }
 
 int tsl_json_end(struct tsl_json *j, struct tsl_err *err)

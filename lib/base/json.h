@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/slice.h"
 
 /* All zero: empty. */
 struct tsl_json {
@@ -29,6 +30,12 @@ void tsl_json_str(struct tsl_json *j, const char *key, const char *value);
 void tsl_json_u64(struct tsl_json *j, const char *key, uint64_t value);
 void tsl_json_num(struct tsl_json *j, const char *key, double value);
 void tsl_json_bool(struct tsl_json *j, const char *key, bool value);
+void tsl_json_null(struct tsl_json *j, const char *key);
+
+/* The same for texts that may hold any bytes, NUL too: a string, and a member's name with
+ * a number. */
+void tsl_json_slice(struct tsl_json *j, const char *key, struct tsl_slice value);
+void tsl_json_entry(struct tsl_json *j, struct tsl_slice name, uint64_t value);
 
 /* Adds a newline and checks that nothing failed: 0 or TSL_ENOMEM.  j->text[0, j->len) is
  * the text until tsl_json_fini. */

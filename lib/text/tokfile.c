@@ -152,3 +152,22 @@ int tsl_tokfile_merges_add(struct tsl_tokfile_merges *m, const struct tsl_vocab 
         tsl_mem_free(both);
     return rc;
 }
+
+int tsl_tokfile_put(struct tsl_tokfile_out *f, const void *p, size_t n,
+                    struct tsl_err *err)
+{
+    int rc =
+        tsl_mem_grow(&f->bytes, &f->cap, f->len + n + 1, 1, "a vocabulary file", err);
+    if (rc < 0)
+        return rc;
+    if (n)
+        memcpy(f->bytes + f->len, p, n);
+    f->len += n;
+    return 0;
+}
+
+void tsl_tokfile_out_fini(struct tsl_tokfile_out *f)
+{
+    tsl_mem_free(f->bytes);
+    *f = (struct tsl_tokfile_out){ 0 };
+}

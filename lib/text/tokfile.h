@@ -48,6 +48,24 @@ struct tsl_tokfile_merges {
 };
 void tsl_tokfile_merges_fini(struct tsl_tokfile_merges *m);
 
+/* A new file on its way, in memory: writers give it whole, to be freed with tsl_mem_free. */
+struct tsl_tokfile_out {
+    uint8_t *bytes;
+    size_t len, cap;
+};
+int tsl_tokfile_put(struct tsl_tokfile_out *f, const void *p, size_t n,
+                    struct tsl_err *err);
+void tsl_tokfile_out_fini(struct tsl_tokfile_out *f);
+
+/* A vocabulary as the writers take it: tokens by id, spelled as the file has them (##ing,
+ * Ġthe), the special ones first, then those that a user wants to be one token always. */
+struct tsl_tokfile_def {
+    const struct tsl_slice *tokens;
+    size_t ntokens, nspecials, nsymbols;
+    const struct tsl_tokfile_merge *merges; /* by rank */
+    size_t nmerges;
+};
+
 struct tsl_vocab;
 
 /* Looks up left, right and their concatenation (right without its first skip bytes: a

@@ -127,3 +127,26 @@ bool tsl_tokfile_bert_cased(const struct tsl_vocab *v)
     }
     return false;
 }
+
+static bool is_line(struct tsl_slice s)
+{
+    return s.len && !memchr(s.data, '\n', s.len) && tsl_tokfile_utf8_end(s) == s.len &&
+           strip_end(s, TSL_RULES_GOOGLE).len == s.len &&
+           strip_start(s, TSL_RULES_GOOGLE).len == s.len;
+}
+
+int tsl_tokfile_bert_write(struct tsl_tokfile_out *f, const struct tsl_tokfile_def *def,
+                           struct tsl_err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < def->ntokens && rc == 0; i++) {
+        struct tsl_slice s = def->tokens[i];
+        if (!is_line(s))
+            return tsl_err_set(err, TSL_EUSAGE, "token %s cannot be a line of vocab.txt",
+                               tsl_tokfile_quote(s).s);
+        rc = tsl_tokfile_put(f, s.data, s.len, err);
+        if (rc == 0)
+            rc = tsl_tokfile_put(f, "\n", 1, err);
+    }
+    return rc;
+}

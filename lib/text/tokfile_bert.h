@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "text/tokenizer.h"
+#include "text/tokfile.h"
 #include "text/vocab.h"
 
 /* text is the whole file; name stands in messages.  TSL_EFORMAT, with the line, where it
@@ -26,5 +27,10 @@ struct tsl_specials tsl_tokfile_bert_specials(const struct tsl_vocab *v);
  * cased vocabulary.  (The published uncased one has U+211D, an upper-case letter that has
  * no lower case.) */
 bool tsl_tokfile_bert_cased(const struct tsl_vocab *v);
+
+/* The file of these tokens, added to f.  TSL_EUSAGE for one that no line can hold: it is
+ * empty, has white space at an end or a newline in it, or is not UTF-8. */
+int tsl_tokfile_bert_write(struct tsl_tokfile_out *f, const struct tsl_tokfile_def *def,
+                           struct tsl_err *err);
 
 #endif

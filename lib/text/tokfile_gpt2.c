@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "text/bytealpha.h"
 
@@ -113,4 +114,72 @@ struct tsl_vocab *tsl_tokfile_gpt2_bytes(const struct tsl_vocab *spelled,
         return NULL;
     }
     return v;
+}
+
+int tsl_tokfile_gpt2_put_vocab(struct tsl_json *j, const char *key,
+                               const struct tsl_tokfile_def *def, struct tsl_err *err)
+{
+    tsl_json_open(j, key, '{');
+    for (size_t i = 0; i < def->ntokens; i++) {
+        if (tsl_tokfile_utf8_end(def->tokens[i]) < def->tokens[i].len)
+            return tsl_err_set(err, TSL_EUSAGE,
+                               "token %s cannot stand in JSON: it is not "
+                               "UTF-8",
+                               tsl_tokfile_quote(def->tokens[i]).s);
+        tsl_json_entry(j, def->tokens[i], i);
+    }
+    tsl_json_close(j, '}');
+    return 0;
+}
+
+int tsl_tokfile_gpt2_put_merge(struct tsl_tokfile_out *f,
+                               const struct tsl_tokfile_def *def, size_t rank,
+                               struct tsl_err *err)
+{
+    const struct tsl_slice left = def->tokens[def->merges[rank].left];
+    const struct tsl_slice right = def->tokens[def->merges[rank].right];
+    for (int i = 0; i < 2; i++) {
+        struct tsl_slice s = i ? right : left;
+        if (!s.len || memchr(s.data, ' ', s.len) || memchr(s.data, '\n', s.len))
+            return tsl_err_set(err, TSL_EUSAGE,
+                               "token %s cannot be a part of a merge in a file",
+                               tsl_tokfile_quote(s).s);
+    }
+    int rc = tsl_tokfile_put(f, left.data, left.len, err);
+    if (rc == 0)
+        rc = tsl_tokfile_put(f, " ", 1, err);
+    return rc < 0 ? rc : tsl_tokfile_put(f, right.data, right.len, err);
+}
+
+int tsl_tokfile_gpt2_write_vocab(struct tsl_tokfile_out *f,
+                                 const struct tsl_tokfile_def *def, struct tsl_err *err)
+{
+    struct tsl_json j = { 0 };
+    int rc = tsl_tokfile_gpt2_put_vocab(&j, NULL, def, err);
+    if (rc == 0)
+        rc = tsl_json_end(&j, err);
+    if (rc == 0)
+        rc = tsl_tokfile_put(f, j.text, j.len, err);
+    tsl_json_fini(&j);
+    return rc;
+}
+
+int tsl_tokfile_gpt2_write_merges(struct tsl_tokfile_out *f,
+                                  const struct tsl_tokfile_def *def, const char *comment,
+                                  struct tsl_err *err)
+{
+    static const char version[] = "#version: 0.2";
+    int rc = tsl_tokfile_put(f, version, strlen(version), err);
+    if (rc == 0 && *comment)
+        rc = tsl_tokfile_put(f, " ", 1, err);
+    if (rc == 0)
+        rc = tsl_tokfile_put(f, comment, strlen(comment), err);
+    if (rc == 0)
+        rc = tsl_tokfile_put(f, "\n", 1, err);
+    for (size_t i = 0; i < def->nmerges && rc == 0; i++) {
+        rc = tsl_tokfile_gpt2_put_merge(f, def, i, err);
+        if (rc == 0)
+            rc = tsl_tokfile_put(f, "\n", 1, err);
+    }
+    return rc;
 }

@@ -35,4 +35,22 @@ int tsl_tokfile_gpt2_merges(struct tsl_tokfile_merges *m, const struct tsl_vocab
 struct tsl_vocab *tsl_tokfile_gpt2_bytes(const struct tsl_vocab *spelled,
                                          struct tsl_err *err);
 
+/* The files of a vocabulary, added to f.  TSL_EUSAGE for tokens that are not UTF-8 and for
+ * merges of tokens with a blank or newline in them.  comment: what stands behind "#version:
+ * 0.2" in the first line of merges.txt; may be empty. */
+int tsl_tokfile_gpt2_write_vocab(struct tsl_tokfile_out *f,
+                                 const struct tsl_tokfile_def *def, struct tsl_err *err);
+int tsl_tokfile_gpt2_write_merges(struct tsl_tokfile_out *f,
+                                  const struct tsl_tokfile_def *def, const char *comment,
+                                  struct tsl_err *err);
+
+/* Their parts, for tokenizer.json, too: an object from token to id, and "A B" for a
+ * merge. */
+struct tsl_json;
+int tsl_tokfile_gpt2_put_vocab(struct tsl_json *j, const char *key,
+                               const struct tsl_tokfile_def *def, struct tsl_err *err);
+int tsl_tokfile_gpt2_put_merge(struct tsl_tokfile_out *f,
+                               const struct tsl_tokfile_def *def, size_t rank,
+                               struct tsl_err *err);
+
 #endif

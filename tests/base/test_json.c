@@ -61,6 +61,24 @@ static void strings_are_escaped(void **state)
                  "\"\xe4\xb8\xad\xf0\x9f\x98\x80\xc3\xa9\"");
 }
 
+static void texts_of_any_bytes_are_names_and_values(void **state)
+{
+    struct tsl_json j = { 0 };
+    struct tsl_err err = { 0 };
+    (void)state;
+    tsl_json_open(&j, NULL, '{');
+    tsl_json_entry(&j, (struct tsl_slice){ (const uint8_t *)"a\0\"", 3 }, 7);
+    tsl_json_entry(&j, (struct tsl_slice){ NULL, 0 }, 8);
+    tsl_json_slice(&j, "s", (struct tsl_slice){ (const uint8_t *)"x\0yz", 3 });
+    tsl_json_null(&j, "none");
+    tsl_json_close(&j, '}');
+    assert_ok(tsl_json_end(&j, &err), &err);
+    assert_string_equal(j.text,
+                        "{\n\"a\\u0000\\\"\": 7,\n\"\": 8,\n\"s\": \"x\\u0000y\",\n"
+                        "\"none\": null\n}\n");
+    tsl_json_fini(&j);
+}
+
 static void what_is_not_utf8_is_replaced(void **state)
 {
     (void)state;
@@ -166,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(commas_and_nesting_come_by_themselves),
         TEST(strings_are_escaped),
+        TEST(texts_of_any_bytes_are_names_and_values),
         TEST(what_is_not_utf8_is_replaced),
         TEST(the_text_is_utf8_whatever_comes),
         TEST(numbers_that_json_lacks_are_null),

@@ -86,6 +86,44 @@ static void a_vocabulary_is_cased_where_lower_case_would_change_a_token(void **s
     }
 }
 
+static void what_is_written_is_read_again(void **state)
+{
+    struct tsl_err err = { 0 };
+    const struct tsl_slice tokens[] = { slice("[PAD]"), slice("[UNK]"), slice("the"),
+                                        slice("##\xe4\xbd\xa0"), slice("a b") };
+    const struct tsl_tokfile_def def = { .tokens = tokens, .ntokens = 5 };
+    (void)state;
+    for (int rules = TSL_RULES_HF; rules <= TSL_RULES_GOOGLE; rules++) {
+        struct tsl_tokfile_out f = { 0 };
+        assert_ok(tsl_tokfile_bert_write(&f, &def, &err), &err);
+        struct tsl_vocab *v;
+        assert_ok(tsl_tokfile_bert_parse(&v, (struct tsl_slice){ f.bytes, f.len }, "f",
+                                         (enum tsl_rules)rules, &err),
+                  &err);
+        assert_int_equal(tsl_vocab_size(v), 5);
+        for (int i = 0; i < 5; i++)
+            assert_int_equal(tsl_vocab_find(v, tokens[i]), i);
+        tsl_vocab_destroy(v);
+        tsl_tokfile_out_fini(&f);
+    }
+}
+
+static void what_no_line_can_hold_is_refused(void **state)
+{
+    static const char *const bad[] = { "",     " a",   "a ",    "a\n",         "\n",
+                                       "a\nb", "\xff", "a\x1c", "\xe3\x80\x80" };
+    struct tsl_err err = { 0 };
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const struct tsl_slice token = slice(bad[i]);
+        const struct tsl_tokfile_def def = { .tokens = &token, .ntokens = 1 };
+        struct tsl_tokfile_out f = { 0 };
+        assert_err(tsl_tokfile_bert_write(&f, &def, &err), TSL_EUSAGE, &err,
+                   "cannot be a line");
+        tsl_tokfile_out_fini(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +132,8 @@ int main(void)
         TEST(a_token_given_twice_has_the_later_id),
         TEST(a_file_without_tokens_or_not_utf8_is_refused),
         TEST(a_vocabulary_is_cased_where_lower_case_would_change_a_token),
+        TEST(what_is_written_is_read_again),
+        TEST(what_no_line_can_hold_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

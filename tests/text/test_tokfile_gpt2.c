@@ -85,12 +85,64 @@ static void a_bad_merge_is_refused_with_its_line(void **state)
     tsl_vocab_destroy(v);
 }
 
+static void what_is_written_is_read_again(void **state)
+{
+    struct tsl_err err = { 0 };
+    const struct tsl_slice tokens[] = { slice("<|endoftext|>"), slice("\""),
+                                        slice("\xc4\xa0"), slice("\xc4\xa0\"") };
+    const struct tsl_tokfile_merge merge = { 2, 1, 3 };
+    const struct tsl_tokfile_def def = {
+        .tokens = tokens, .ntokens = 4, .nspecials = 1, .merges = &merge, .nmerges = 1
+    };
+    struct tsl_tokfile_out vocab = { 0 }, merges = { 0 };
+    struct tsl_tokfile_merges m = { 0 };
+    struct tsl_vocab *v;
+    (void)state;
+    assert_ok(tsl_tokfile_gpt2_write_vocab(&vocab, &def, &err), &err);
+    assert_ok(tsl_tokfile_gpt2_write_merges(&merges, &def, "by us", &err), &err);
+    assert_int_equal(merges.len, strlen("#version: 0.2 by us\n\xc4\xa0 \"\n"));
+    assert_memory_equal(merges.bytes, "#version: 0.2 by us\n\xc4\xa0 \"\n", merges.len);
+    assert_ok(tsl_tokfile_gpt2_vocab(&v, (struct tsl_slice){ vocab.bytes, vocab.len },
+                                     "v", &err),
+              &err);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(tsl_vocab_find(v, tokens[i]), i);
+    assert_ok(tsl_tokfile_gpt2_merges(
+                  &m, v, (struct tsl_slice){ merges.bytes, merges.len }, "m", &err),
+              &err);
+    assert_true(m.n == 1 && m.list[0].left == 2 && m.list[0].merged == 3);
+    tsl_tokfile_merges_fini(&m);
+    tsl_vocab_destroy(v);
+    tsl_tokfile_out_fini(&vocab);
+    tsl_tokfile_out_fini(&merges);
+}
+
+static void what_the_files_cannot_hold_is_refused(void **state)
+{
+    struct tsl_err err = { 0 };
+    const struct tsl_slice tokens[] = { slice("a b"), slice("\xff"), slice("") };
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct tsl_tokfile_merge merge = { i, i, 0 };
+        const struct tsl_tokfile_def def = {
+            .tokens = tokens, .ntokens = 3, .merges = &merge, .nmerges = 1
+        };
+        struct tsl_tokfile_out f = { 0 };
+        assert_err(tsl_tokfile_gpt2_write_vocab(&f, &def, &err), TSL_EUSAGE, &err,
+                   "not UTF-8");
+        if (i != 1)
+            assert_err(tsl_tokfile_gpt2_write_merges(&f, &def, "", &err), TSL_EUSAGE,
+                       &err, "part of a merge");
+        tsl_tokfile_out_fini(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_vocabulary_and_its_merges_are_read),
-        TEST(a_bad_vocabulary_is_refused),
-        TEST(a_bad_merge_is_refused_with_its_line),
+        TEST(a_vocabulary_and_its_merges_are_read),  TEST(a_bad_vocabulary_is_refused),
+        TEST(a_bad_merge_is_refused_with_its_line),  TEST(what_is_written_is_read_again),
+        TEST(what_the_files_cannot_hold_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,109 @@
+#include "io/outfolder.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/quote.h"
+#include "io/outfile.h"
+
+int tsl_outfolder_check(const char *dir, struct tsl_err *err)
+{
+    struct stat st;
+    int rc = 0;
+    if (stat(dir, &st) == 0) {
+        if (!S_ISDIR(st.st_mode))
+            return tsl_err_sys(err, ENOTDIR, "%s", tsl_quote(dir).s);
+        return access(dir, W_OK | X_OK) < 0
+                   ? tsl_err_sys(err, errno, "%s", tsl_quote(dir).s)
+                   : 0;
+    }
+    if (!*dir || errno != ENOENT)
+        return tsl_err_sys(err, errno, "%s", tsl_quote(dir).s);
+    char *copy = tsl_mem_strdup(dir, err);
+    if (!copy)
+        return TSL_ENOMEM;
+    const char *parent = dirname(copy);
+    if (stat(parent, &st) < 0 || access(parent, W_OK | X_OK) < 0)
+        rc = tsl_err_sys(err, errno, "%s: cannot make the folder", tsl_quote(dir).s);
+    tsl_mem_free(copy);
+    return rc;
+}
+
+static int write_one(struct tsl_outfile *o, const char *dir,
+                     const struct tsl_outfolder_file *f, struct tsl_err *err)
+{
+    *o = (struct tsl_outfile){ .file = TSL_FILE_INIT };
+    size_t cap = strlen(dir) + strlen(f->name) + 2;
+    char *path = tsl_mem_alloc(cap, 1, "a file name", err);
+    if (!path)
+        return TSL_ENOMEM;
+    snprintf(path, cap, "%s/%s", dir, f->name);
+    int rc = tsl_outfile_open(o, path, false, err);
+    if (rc == 0)
+        rc = tsl_file_write(&o->file, f->bytes.data, f->bytes.len, err);
+    if (rc == 0)
+        rc = tsl_outfile_done(o, err);
+    tsl_mem_free(path);
+    return rc;
+}
+
+static int name_all(struct tsl_outfile *out, size_t n, struct tsl_err *err)
+{
+    int rc = 0;
+    tsl_outfile_hold_signals(true);
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = tsl_outfile_name(&out[i], err);
+    if (rc == 0 && n)
+        rc = tsl_outfile_sync_dir(&out[0], err);
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = tsl_file_close(&out[i].file, err);
+    for (size_t i = 0; i < n && rc < 0; i++)
+        tsl_outfile_undo(&out[i]);
+    tsl_outfile_hold_signals(false);
+    return rc;
+}
+
+/* Whether the new folder itself would survive a crash is its parent's affair. */
+static int sync_parent(const char *dir, struct tsl_err *err)
+{
+    char *copy = tsl_mem_strdup(dir, err);
+    if (!copy)
+        return TSL_ENOMEM;
+    struct tsl_outfile parent = { .target = copy, .dir = dirname(copy) };
+    int rc = tsl_outfile_sync_dir(&parent, err);
+    tsl_mem_free(copy);
+    return rc;
+}
+
+int tsl_outfolder_write(const char *dir, const struct tsl_outfolder_file *files, size_t n,
+                        struct tsl_err *err)
+{
+    struct tsl_outfile *out = tsl_mem_alloc(n + 1, sizeof *out, "output files", err);
+    if (!out)
+        return TSL_ENOMEM;
+    int rc = 0;
+    size_t opened = 0;
+    bool made = mkdir(dir, 0777) == 0;
+    if (!made && errno != EEXIST)
+        rc = tsl_err_sys(err, errno, "%s: cannot make the folder", tsl_quote(dir).s);
+    for (; opened < n && rc == 0; opened++)
+        rc = write_one(&out[opened], dir, &files[opened], err);
+    if (rc == 0)
+        rc = name_all(out, n, err);
+    if (rc == 0 && made)
+        rc = sync_parent(dir, err);
+    for (size_t i = 0; i < opened; i++) {
+        if (rc < 0)
+            tsl_outfile_undo(&out[i]);
+        tsl_outfile_close(&out[i]);
+    }
+    if (rc < 0 && made)
+        (void)rmdir(dir);
+    tsl_mem_free(out);
+    return rc;
+}

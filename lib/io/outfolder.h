@@ -1,0 +1,30 @@
+/* outfolder.h - several small files of one folder that appear together, or not at all.
+ *
+ * Each is written and synced without its name (outfile.h); only when all are on the disk do
+ * they get their names.  Until then existing files of these names stay as they were; a
+ * failure takes back what had no file before, and a folder that was made for them.
+ * Order: names are given in the order of the list: the one that others look for first
+ *   should stand last.
+ * Threads: one owner, the thread that takes the signals. */
+#ifndef TSL_OUTFOLDER_H
+#define TSL_OUTFOLDER_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+
+struct tsl_outfolder_file {
+    const char *name; /* in the folder */
+    struct tsl_slice bytes;
+};
+
+/* Could files be made in dir, or dir in the folder that it is to stand in?  For asking before
+ * hours of work: 0, or TSL_EIO and why not. */
+int tsl_outfolder_check(const char *dir, struct tsl_err *err);
+
+/* dir is made if it is not there (its parent is).  0, or an error and nothing new. */
+int tsl_outfolder_write(const char *dir, const struct tsl_outfolder_file *files, size_t n,
+                        struct tsl_err *err);
+
+#endif
