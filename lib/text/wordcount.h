@@ -58,8 +58,9 @@ int tsl_wordcount_create(struct tsl_wordcount **wc, const struct tsl_wordcount_o
 void tsl_wordcount_destroy(struct tsl_wordcount *wc);
 
 /* The word came count times more; copied.  It has 1 to TSL_WORDCOUNT_WORD_MAX bytes, any
- * bytes.  count 0: nothing happens.  0, TSL_EIO or TSL_ENOMEM, or TSL_EFORMAT where a count
- * would be 2^64 or more: this may be told as late as by next. */
+ * bytes.  count 0: nothing happens.  0, TSL_EIO or TSL_ENOMEM, or TSL_EFORMAT where all
+ * counts together would be 2^64 or more: this may be told as late as by finish.  After an
+ * error the count can only be destroyed. */
 int tsl_wordcount_add(struct tsl_wordcount *wc, unsigned adder, struct tsl_slice word,
                       uint64_t count, struct tsl_err *err);
 /* The same where 16 bytes may be read at word.data, whatever its length: faster. */
