@@ -372,30 +372,75 @@ static int split_row(struct splitter *s, const struct tsl_rowref *r, const uint8
     return tsl_scatter_row(&s->scatter, key, r->addr, p, r->len, hash, true, err);
 }
 
+/* Into how many buckets, as a power of two, a bucket is split: such of half a job; no more
+ * at a time than half of the chunks: one is being read, some are on their way to the disk.
+ * 0: its rows differ in no further bit. */
+static unsigned split_log(const struct tsl_shufcore *c, const struct tsl_bucket *b)
+{
+    size_t want = c->gather_bytes / 4 + 1, most = c->job_blocks / 2;
+    unsigned log_n = 1, left = 64 - b->bits;
+    uint64_t bytes = b->blocks.n * (uint64_t)c->plan.chunk_bytes + 12 * b->tally.rows;
+    while (log_n < 8 && bytes >> log_n > want && (size_t)2 << log_n <= most)
+        log_n++;
+    return log_n < left ? log_n : left;
+}
+
+/* Block i of b into the splitter's buckets; in: what was read. */
+static int split_block(struct splitter *s, struct tsl_bucket *b, size_t i, unsigned log_n,
+                       struct tsl_tally *in, struct tsl_err *err)
+{
+    struct tsl_shufcore *c = s->c;
+    struct tsl_rowreader r;
+    struct tsl_rowref row;
+    struct tsl_block_head h;
+    uint8_t *chunk;
+    int rc = tsl_store_load(c->store, &b->blocks, i, 1, &chunk, false, err);
+    if (rc < 0)
+        return rc;
+    memcpy(&h, chunk, sizeof h);
+    s->scatter.tune = (struct tsl_block_tune){
+        h.typical_len,
+        (uint8_t)(h.addr_shift + log_n < 39 ? h.addr_shift + log_n : 39),
+        h.len_shift,
+    };
+    tsl_rowreader_begin(&r, chunk);
+    while (rc == 0 && tsl_rowreader_next(&r, &row))
+        rc = split_row(s, &row, chunk + row.at, in, err);
+    tsl_store_give(c->store, chunk);
+    return rc;
+}
+
+/* The n parts hold what was read of b (in) and was not dropped since `before`. */
+static int split_check(const struct splitter *s, const struct tsl_bucket *b, size_t n,
+                       struct tsl_tally in, const struct tsl_tally *before,
+                       struct tsl_err *err)
+{
+    const struct tsl_tally *dropped = &s->c->dropped;
+    struct tsl_tally out = { 0 };
+    for (size_t i = 0; i < n; i++)
+        tsl_tally_add(&out, &s->sub[i].tally);
+    tsl_u128_add(&out.sum, dropped->sum);
+    tsl_u128_add(&in.sum, before->sum);
+    if (in.rows != b->tally.rows || out.rows + dropped->rows - before->rows != in.rows ||
+        !tsl_u128_equal(in.sum, out.sum))
+        return tsl_err_set(err, TSL_EVERIFY,
+                           "rows were altered while a bucket was split");
+    return 0;
+}
+
 /* Scatters a bucket that is too large by the bits that come next; puts the parts on the
  * stack in its place.  Uses b up. */
 static int split(struct tsl_shufcore *c, struct tsl_bucket *b, struct tsl_err *err)
 {
-    size_t want = c->gather_bytes / 4 + 1;
-    unsigned log_n = 1, left = 64 - b->bits;
-    uint64_t bytes = b->blocks.n * (uint64_t)c->plan.chunk_bytes + 12 * b->tally.rows;
-    /* buckets of half a job; no more at a time than half of the chunks: one is being
-     * read, some are on their way to the disk */
-    size_t most = c->job_blocks / 2;
-    while (log_n < 8 && bytes >> log_n > want && (size_t)2 << log_n <= most)
-        log_n++;
-    if (log_n > left)
-        log_n = left;
+    unsigned log_n = split_log(c, b);
+    size_t n = (size_t)1 << log_n;
+    struct tsl_tally in = { 0 }, before = c->dropped;
+    struct splitter s = { .c = c };
+    int rc = TSL_ENOMEM;
     if (log_n == 0)
         return tsl_err_set(err, TSL_ENOMEM,
                            "%llu rows share one key; give more memory (-m)",
                            (unsigned long long)b->tally.rows);
-    size_t n = (size_t)1 << log_n;
-    struct tsl_tally in = { 0 }, out = { 0 };
-    struct tsl_u128 dropped = c->dropped.sum;
-    uint64_t dropped_rows = c->dropped.rows;
-    struct splitter s = { .c = c };
-    int rc = TSL_ENOMEM;
     s.sub = new_group(c, log_n, b->prefix, b->bits, err);
     if (c->o.by_content)
         s.seen = tsl_mem_alloc(SEEN_SLOTS, sizeof *s.seen, "buckets", err);
@@ -405,35 +450,12 @@ static int split(struct tsl_shufcore *c, struct tsl_bucket *b, struct tsl_err *e
                           b->bits, err);
     if (rc == 0)
         rc = rank(c, s.sub, n, b, err);
-    for (size_t i = 0; i < b->blocks.n && rc == 0; i++) {
-        uint8_t *chunk;
-        rc = tsl_store_load(c->store, &b->blocks, i, 1, &chunk, false, err);
-        if (rc < 0)
-            break;
-        struct tsl_rowreader r;
-        struct tsl_rowref row;
-        struct tsl_block_head h;
-        memcpy(&h, chunk, sizeof h);
-        s.scatter.tune = (struct tsl_block_tune){
-            h.typical_len,
-            (uint8_t)(h.addr_shift + log_n < 39 ? h.addr_shift + log_n : 39),
-            h.len_shift,
-        };
-        tsl_rowreader_begin(&r, chunk);
-        while (rc == 0 && tsl_rowreader_next(&r, &row))
-            rc = split_row(&s, &row, chunk + row.at, &in, err);
-        tsl_store_give(c->store, chunk);
-    }
+    for (size_t i = 0; i < b->blocks.n && rc == 0; i++)
+        rc = split_block(&s, b, i, log_n, &in, err);
     if (rc == 0)
         rc = tsl_scatter_finish(&s.scatter, err);
-    for (size_t i = 0; i < n; i++)
-        tsl_tally_add(&out, &s.sub[i].tally);
-    tsl_u128_add(&out.sum, c->dropped.sum);
-    tsl_u128_add(&in.sum, dropped);
-    if (rc == 0 && (in.rows != b->tally.rows ||
-                    out.rows + c->dropped.rows - dropped_rows != in.rows ||
-                    !tsl_u128_equal(in.sum, out.sum)))
-        rc = tsl_err_set(err, TSL_EVERIFY, "rows were altered while a bucket was split");
+    if (rc == 0)
+        rc = split_check(&s, b, n, in, &before, err);
     for (size_t i = n; i-- > 0 && rc == 0;)
         if (s.sub[i].tally.rows)
             rc = push(c, &s.sub[i], err);

@@ -701,6 +701,20 @@ static int unpack(struct tsl_tokstream_reader *r, const uint8_t *p, uint64_t pla
     return 0;
 }
 
+/* Counts the block that was read last, at place, for the trailer to be compared with. */
+static void count_block(struct tsl_tokstream_reader *r, uint64_t place)
+{
+    uint8_t entry[16];
+    tsl_store64(entry, place);
+    tsl_store64(entry + 8, r->n.ndocs);
+    tsl_hasher_add(&r->places, entry, sizeof entry);
+    r->number = r->n.ndocs - !!(r->flags & CONTINUED);
+    r->n.nblocks++;
+    r->n.ndocs += r->ndocs - !!(r->flags & CONTINUED);
+    r->n.nsents += r->nsents - !!(r->flags & SENT_CONTINUED);
+    r->n.ntokens += r->ntokens;
+}
+
 /* The next block: 1, or 0 when it was the trailer. */
 static int read_block(struct tsl_tokstream_reader *r, struct tsl_err *err)
 {
@@ -759,19 +773,10 @@ static int read_block(struct tsl_tokstream_reader *r, struct tsl_err *err)
     rc = unpack(r, flags & ZSTD ? r->raw : b + BLOCK_HEAD, place, err);
     if (rc < 0)
         return rc;
-    if (!r->random) {
-        uint8_t entry[16];
-        tsl_store64(entry, place);
-        tsl_store64(entry + 8, r->n.ndocs);
-        tsl_hasher_add(&r->places, entry, sizeof entry);
-        r->number = r->n.ndocs - !!(flags & CONTINUED);
-        r->n.nblocks++;
-        r->n.ndocs += ndocs - !!(flags & CONTINUED);
-        r->n.nsents += nsents - !!(flags & SENT_CONTINUED);
-        r->n.ntokens += ntokens;
-    } else {
+    if (r->random)
         r->number = r->index[r->block].doc - !!(flags & CONTINUED);
-    }
+    else
+        count_block(r, place);
     r->goes_on = flags & GOES_ON;
     r->sent_goes_on = flags & SENT_GOES_ON;
     r->fresh = false;
