@@ -1,0 +1,886 @@
+#include "text/bpemerge.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* A slot: an id; a hole, with a length in the first and the last of its symbol; or the end
+ * of a word. */
+#define HOLE (UINT32_C(1) << 31)
+#define WORD_END (HOLE - 1)
+#define NONE UINT32_MAX
+
+/* Slots that a unit has at most: long words are cut, so that a pair in one place costs no
+ * scan of all. */
+enum { UNIT_SLOTS = 64, HEAP_WIDTH = 4 };
+
+struct pair {
+    uint32_t left, right; /* left NONE: a free place of the table */
+    int64_t count;
+};
+
+/* Occurrences of a pair that came up in one merge. */
+struct batch {
+    uint32_t left, right;
+    uint64_t begin; /* in the pool */
+    uint32_t n;     /* 0: merged */
+};
+
+struct entry {
+    uint64_t rank; /* the count, or a likelihood's bits: the higher the better */
+    uint64_t key;  /* the lower the better */
+    uint32_t batch;
+};
+
+/* What a merge does to a symbol's pairs: with the merged one to its right (l), to its left
+ * (r). */
+struct neighbour {
+    int64_t lost_l, won_l, lost_r, won_r;
+    uint64_t at_l, at_r; /* in the pool */
+    uint32_t n_l, n_r;   /* units */
+    uint32_t last_l, last_r;
+    uint8_t asked_l, asked_r; /* 1: allowed, 2: not */
+    bool touched;
+};
+
+struct tsl_bpemerge {
+    struct tsl_bpemerge_opts o;
+    uint32_t *slot;
+    size_t nslots;
+    uint32_t *unit; /* where each begins, and the end */
+    uint64_t *unit_count;
+    size_t nunits, units_cap;
+
+    struct pair *table;
+    size_t npairs, table_mask;
+    unsigned table_shift;
+    struct batch *batch;
+    size_t nbatches, batch_cap;
+    uint32_t *pool;
+    size_t npool, pool_cap;
+    struct entry *heap;
+    size_t nheap, heap_cap;
+
+    struct neighbour *nb; /* by id */
+    size_t nb_cap;
+    uint32_t *touched;
+    size_t ntouched, touched_cap;
+    uint32_t *found; /* of one merge: twice id (+ 1: to the right), and unit */
+    size_t nfound, found_cap;
+    uint64_t merged_count;
+
+    /* For likelihood: counts of symbols, and each symbol's batches, as lists. */
+    uint64_t *count;
+    uint32_t *list_first; /* by id: a link + 1 */
+    struct link {
+        uint32_t batch, next;
+    } * link;
+    size_t nids, ids_cap, first_cap, nlinks, link_cap;
+
+    size_t bytes, peak;
+    uint64_t pairs_ever;
+};
+
+/* ---- memory ---------------------------------------------------------------------------- */
+
+/* Bytes more, or less, that are held. */
+static int charge(struct tsl_bpemerge *m, size_t bytes, struct tsl_err *err)
+{
+    m->bytes += bytes;
+    if (m->bytes > m->peak)
+        m->peak = m->bytes;
+    if (m->o.memory && m->bytes > m->o.memory)
+        return tsl_err_set(err, TSL_ENOMEM,
+                           "training takes more than %zu bytes of memory: %zu at least; "
+                           "rare words could be left out",
+                           m->o.memory, m->bytes);
+    return 0;
+}
+
+/* tsl_mem_grow, within the limit. */
+static int grow(struct tsl_bpemerge *m, void *array, size_t *cap, size_t need,
+                size_t size, const char *what, struct tsl_err *err)
+{
+    size_t before = *cap;
+    if (need <= before)
+        return 0;
+    int rc = tsl_mem_grow(array, cap, need, size, what, err);
+    if (rc < 0)
+        return rc;
+    return charge(m, (*cap - before) * size, err);
+}
+
+/* ---- the table of pairs ---------------------------------------------------------------- */
+
+static size_t place(const struct tsl_bpemerge *m, uint32_t left, uint32_t right)
+{
+    uint64_t h = ((uint64_t)left << 32 | right) * UINT64_C(0x9e3779b97f4a7c15);
+    return (size_t)((h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93) >> m->table_shift);
+}
+
+static struct pair *find(const struct tsl_bpemerge *m, uint32_t left, uint32_t right)
+{
+    for (size_t i = place(m, left, right);; i = (i + 1) & m->table_mask) {
+        struct pair *p = &m->table[i];
+        if (p->left == left && p->right == right)
+            return p;
+        if (p->left == NONE)
+            return NULL;
+    }
+}
+
+static int table_resize(struct tsl_bpemerge *m, unsigned bits, struct tsl_err *err)
+{
+    size_t size = (size_t)1 << bits, before = m->table ? m->table_mask + 1 : 0;
+    struct pair *old = m->table;
+    struct pair *table = tsl_mem_resize(NULL, size, sizeof *table, "pairs", err);
+    if (!table)
+        return TSL_ENOMEM;
+    for (size_t i = 0; i < size; i++)
+        table[i].left = NONE;
+    m->table = table;
+    m->table_mask = size - 1;
+    m->table_shift = 64 - bits;
+    for (size_t i = 0; i < before; i++) {
+        if (old[i].left == NONE)
+            continue;
+        size_t at = place(m, old[i].left, old[i].right);
+        while (table[at].left != NONE)
+            at = (at + 1) & m->table_mask;
+        table[at] = old[i];
+    }
+    int rc = charge(m, size * sizeof *table, err);
+    m->bytes -= before * sizeof *table;
+    tsl_mem_free(old);
+    return rc;
+}
+
+/* Room for n pairs more. */
+static int table_room(struct tsl_bpemerge *m, size_t n, struct tsl_err *err)
+{
+    unsigned bits = 64 - m->table_shift;
+    if (m->npairs + n <= (m->table_mask + 1) / 8 * 5)
+        return 0;
+    while (m->npairs + n > ((size_t)1 << bits) / 8 * 5)
+        bits++;
+    return table_resize(m, bits, err);
+}
+
+/* The pair, a new one with count 0 if need be; there is room. */
+static struct pair *find_or_add(struct tsl_bpemerge *m, uint32_t left, uint32_t right)
+{
+    size_t i = place(m, left, right);
+    for (;; i = (i + 1) & m->table_mask) {
+        struct pair *p = &m->table[i];
+        if (p->left == left && p->right == right)
+            return p;
+        if (p->left == NONE)
+            break;
+    }
+    m->table[i] = (struct pair){ left, right, 0 };
+    m->npairs++;
+    return &m->table[i];
+}
+
+/* ---- the heap -------------------------------------------------------------------------- */
+
+/* Equal ranks and keys. */
+static bool before_slow(const struct tsl_bpemerge *m, const struct entry *a,
+                        const struct entry *b)
+{
+    const struct batch *x = &m->batch[a->batch], *y = &m->batch[b->batch];
+    if (m->o.compare) {
+        int c = m->o.compare(m->o.ctx, x->left, x->right, y->left, y->right);
+        if (c)
+            return c < 0;
+    }
+    return a->batch < b->batch;
+}
+
+static bool before(const struct tsl_bpemerge *m, const struct entry *a,
+                   const struct entry *b)
+{
+    if (a->rank != b->rank)
+        return a->rank > b->rank;
+    if (a->key != b->key)
+        return a->key < b->key;
+    return before_slow(m, a, b);
+}
+
+static void sift_up(struct tsl_bpemerge *m, size_t i)
+{
+    struct entry e = m->heap[i];
+    while (i > 0) {
+        size_t up = (i - 1) / HEAP_WIDTH;
+        if (!before(m, &e, &m->heap[up]))
+            break;
+        m->heap[i] = m->heap[up];
+        i = up;
+    }
+    m->heap[i] = e;
+}
+
+static void sift_down(struct tsl_bpemerge *m, size_t i)
+{
+    struct entry e = m->heap[i];
+    for (;;) {
+        size_t first = i * HEAP_WIDTH + 1, best = first, end = first + HEAP_WIDTH;
+        if (first >= m->nheap)
+            break;
+        if (end > m->nheap)
+            end = m->nheap;
+        for (size_t k = first + 1; k < end; k++)
+            if (before(m, &m->heap[k], &m->heap[best]))
+                best = k;
+        if (!before(m, &m->heap[best], &e))
+            break;
+        m->heap[i] = m->heap[best];
+        i = best;
+    }
+    m->heap[i] = e;
+}
+
+static void heap_pop(struct tsl_bpemerge *m)
+{
+    m->heap[0] = m->heap[--m->nheap];
+    if (m->nheap)
+        sift_down(m, 0);
+}
+
+/* ---- words ----------------------------------------------------------------------------- */
+
+int tsl_bpemerge_create(struct tsl_bpemerge **out, const struct tsl_bpemerge_opts *o,
+                        struct tsl_err *err)
+{
+    struct tsl_bpemerge *m = tsl_mem_alloc(1, sizeof *m, "pairs", err);
+    int rc = TSL_ENOMEM;
+    if (!m)
+        return rc;
+    m->o = *o;
+    /* Two word ends aside; neighbours and units have 32 bits, holes 31. */
+    if (o->nslots >= HOLE - 2 || o->nwords >= HOLE - 2 - o->nslots) {
+        rc = tsl_err_set(
+            err, TSL_EUSAGE,
+            "words of %zu symbols in all are too many: 2^31 is the limit; rare "
+            "words could be left out",
+            o->nslots);
+        goto fail;
+    }
+    size_t slots = o->nslots + o->nwords + 2;
+    m->units_cap = o->nwords + o->nslots / UNIT_SLOTS + 1;
+    rc = charge(m, slots * 4 + m->units_cap * 12, err);
+    if (rc < 0)
+        goto fail;
+    rc = TSL_ENOMEM;
+    m->slot = tsl_mem_resize(NULL, slots, sizeof *m->slot, "symbols", err);
+    m->unit = tsl_mem_resize(NULL, m->units_cap + 1, sizeof *m->unit, "words", err);
+    m->unit_count =
+        tsl_mem_resize(NULL, m->units_cap, sizeof *m->unit_count, "words", err);
+    if (!m->slot || !m->unit || !m->unit_count)
+        goto fail;
+    m->slot[0] = WORD_END;
+    m->slot[1] = WORD_END;
+    m->nslots = 1;
+    rc = table_resize(m, 12, err);
+    if (rc < 0)
+        goto fail;
+    *out = m;
+    return 0;
+fail:
+    tsl_bpemerge_destroy(m);
+    return rc;
+}
+
+void tsl_bpemerge_destroy(struct tsl_bpemerge *m)
+{
+    if (!m)
+        return;
+    tsl_mem_free(m->slot);
+    tsl_mem_free(m->unit);
+    tsl_mem_free(m->unit_count);
+    tsl_mem_free(m->table);
+    tsl_mem_free(m->batch);
+    tsl_mem_free(m->pool);
+    tsl_mem_free(m->heap);
+    tsl_mem_free(m->nb);
+    tsl_mem_free(m->touched);
+    tsl_mem_free(m->found);
+    tsl_mem_free(m->count);
+    tsl_mem_free(m->list_first);
+    tsl_mem_free(m->link);
+    tsl_mem_free(m);
+}
+
+void tsl_bpemerge_word(struct tsl_bpemerge *m, const uint32_t *ids, size_t n,
+                       uint64_t count)
+{
+    assert(n >= 2);
+    memcpy(m->slot + m->nslots, ids, n * sizeof *ids);
+    for (size_t i = 0; i < n; i += UNIT_SLOTS) {
+        assert(m->nunits < m->units_cap);
+        m->unit[m->nunits] = (uint32_t)(m->nslots + i);
+        m->unit_count[m->nunits++] = count;
+    }
+    m->nslots += n;
+    m->slot[m->nslots++] = WORD_END;
+    m->unit[m->nunits] = (uint32_t)m->nslots;
+}
+
+/* ---- pairs come up --------------------------------------------------------------------- */
+
+static double likelihood(const struct tsl_bpemerge *m, const struct pair *p)
+{
+    double left = (double)m->count[p->left], right = (double)m->count[p->right];
+    return (double)p->count / (left * right);
+}
+
+static uint64_t rank(const struct tsl_bpemerge *m, const struct pair *p)
+{
+    uint64_t bits = (uint64_t)p->count;
+    if (m->o.likelihood) {
+        double score = likelihood(m, p); /* above 0: its bits are in its order */
+        memcpy(&bits, &score, sizeof bits);
+    }
+    return bits;
+}
+
+static void push(struct tsl_bpemerge *m, size_t batch, const struct pair *p)
+{
+    uint64_t key = m->o.key ? m->o.key(m->o.ctx, p->left, p->right)
+                            : (uint64_t)p->left << 32 | p->right;
+    m->heap[m->nheap] = (struct entry){ rank(m, p), key, (uint32_t)batch };
+    sift_up(m, m->nheap++);
+}
+
+/* Likelihood: the batch joins the lists of both symbols. */
+static void link_batch(struct tsl_bpemerge *m, size_t batch)
+{
+    struct batch *b = &m->batch[batch];
+    for (int side = 0; side < (b->left == b->right ? 1 : 2); side++) {
+        uint32_t id = side ? b->right : b->left;
+        m->link[m->nlinks] = (struct link){ (uint32_t)batch, m->list_first[id] };
+        m->list_first[id] = (uint32_t)++m->nlinks;
+    }
+}
+
+/* Room for n batches more, and all that goes with them. */
+static int batch_room(struct tsl_bpemerge *m, size_t n, struct tsl_err *err)
+{
+    if (m->nbatches + n >= NONE / 2)
+        return tsl_err_set(
+            err, TSL_EUSAGE,
+            "words have more than 2^31 pairs; rare words could be left out");
+    int rc = table_room(m, n, err);
+    if (rc == 0)
+        rc = grow(m, &m->batch, &m->batch_cap, m->nbatches + n, sizeof *m->batch, "pairs",
+                  err);
+    if (rc == 0)
+        rc = grow(m, &m->heap, &m->heap_cap, m->nheap + n, sizeof *m->heap, "pairs", err);
+    if (rc == 0 && m->o.likelihood)
+        rc = grow(m, &m->link, &m->link_cap, m->nlinks + 2 * n, sizeof *m->link, "pairs",
+                  err);
+    return rc;
+}
+
+/* Arrays by id have room for id. */
+static int id_room(struct tsl_bpemerge *m, uint32_t id, struct tsl_err *err)
+{
+    size_t had = m->nb_cap, need = (size_t)id + 1;
+    int rc = grow(m, &m->nb, &m->nb_cap, need, sizeof *m->nb, "symbols", err);
+    if (rc < 0)
+        return rc;
+    if (m->nb_cap > had)
+        memset(m->nb + had, 0, (m->nb_cap - had) * sizeof *m->nb);
+    rc = grow(m, &m->touched, &m->touched_cap, need, sizeof *m->touched, "symbols", err);
+    if (rc < 0)
+        return rc;
+    if (!m->o.likelihood)
+        return 0;
+    rc = grow(m, &m->count, &m->ids_cap, need, sizeof *m->count, "symbols", err);
+    if (rc == 0)
+        rc = grow(m, &m->list_first, &m->first_cap, need, sizeof *m->list_first,
+                  "symbols", err);
+    for (; rc == 0 && m->nids < need; m->nids++) {
+        m->count[m->nids] = 0;
+        m->list_first[m->nids] = 0;
+    }
+    return rc;
+}
+
+/* Length of the symbol at slot p. */
+static uint32_t length(const uint32_t *slot, size_t p)
+{
+    uint32_t next = slot[p + 1];
+    return next & HOLE ? next & ~HOLE : 1;
+}
+
+static bool is_allowed(const struct tsl_bpemerge *m, uint32_t left, uint32_t right)
+{
+    return !m->o.allowed || m->o.allowed(m->o.ctx, left, right);
+}
+
+/* What the first pass knows of a pair while it counts. */
+struct fresh {
+    uint32_t left, right, last, n;
+};
+
+/* The first pass: which pairs there are, their counts, and in how many units they stand. A
+ * pair's number is in its count's place meanwhile; not allowed: -1. */
+static int count_pairs(struct tsl_bpemerge *m, struct fresh **fresh, int64_t **count,
+                       size_t *cap, size_t *count_cap, struct tsl_err *err)
+{
+    for (size_t u = 0; u < m->nunits; u++) {
+        for (size_t p = m->unit[u]; p < m->unit[u + 1]; p++) {
+            uint32_t left = m->slot[p], right = m->slot[p + 1];
+            if (left == WORD_END || right == WORD_END)
+                continue;
+            int rc = table_room(m, 1, err);
+            if (rc < 0)
+                return rc;
+            size_t had = m->npairs;
+            struct pair *pair = find_or_add(m, left, right);
+            if (m->npairs > had) {
+                pair->count = -1;
+                if (!is_allowed(m, left, right))
+                    continue;
+                rc = grow(m, fresh, cap, m->nbatches + 1, sizeof **fresh, "pairs", err);
+                if (rc == 0)
+                    rc = grow(m, count, count_cap, m->nbatches + 1, sizeof **count,
+                              "pairs", err);
+                if (rc < 0)
+                    return rc;
+                pair->count = (int64_t)m->nbatches;
+                (*fresh)[m->nbatches] = (struct fresh){ left, right, NONE, 0 };
+                (*count)[m->nbatches++] = 0;
+            }
+            if (pair->count < 0)
+                continue;
+            struct fresh *f = &(*fresh)[pair->count];
+            (*count)[pair->count] += (int64_t)m->unit_count[u];
+            f->n += f->last != u;
+            f->last = (uint32_t)u;
+        }
+    }
+    return 0;
+}
+
+/* The second pass: each pair's units. */
+static void list_units(struct tsl_bpemerge *m)
+{
+    for (size_t u = 0; u < m->nunits; u++) {
+        for (size_t p = m->unit[u]; p < m->unit[u + 1]; p++) {
+            uint32_t left = m->slot[p], right = m->slot[p + 1];
+            if (left == WORD_END || right == WORD_END)
+                continue;
+            int64_t i = find(m, left, right)->count;
+            if (i < 0)
+                continue;
+            struct batch *b = &m->batch[i];
+            if (b->n && m->pool[b->begin + b->n - 1] == u)
+                continue;
+            m->pool[b->begin + b->n++] = (uint32_t)u;
+        }
+    }
+}
+
+static int first_batches(struct tsl_bpemerge *m, const struct fresh *fresh,
+                         const int64_t *count, struct tsl_err *err)
+{
+    size_t n = m->nbatches;
+    m->nbatches = 0;
+    int rc = batch_room(m, n, err);
+    for (size_t i = 0; i < n; i++)
+        m->npool += fresh[i].n;
+    if (rc == 0)
+        rc = grow(m, &m->pool, &m->pool_cap, m->npool, sizeof *m->pool, "occurrences",
+                  err);
+    if (rc < 0)
+        return rc;
+    uint64_t at = 0;
+    for (; m->nbatches < n; at += fresh[m->nbatches++].n)
+        m->batch[m->nbatches] =
+            (struct batch){ fresh[m->nbatches].left, fresh[m->nbatches].right, at, 0 };
+    list_units(m);
+    for (size_t i = 0; i < n; i++) {
+        struct pair *p = find(m, m->batch[i].left, m->batch[i].right);
+        p->count = count[i];
+        if (m->o.likelihood)
+            link_batch(m, i);
+        push(m, i, p);
+    }
+    m->pairs_ever = n;
+    return 0;
+}
+
+int tsl_bpemerge_start(struct tsl_bpemerge *m, const uint64_t *count, size_t nids,
+                       struct tsl_err *err)
+{
+    struct fresh *fresh = NULL;
+    int64_t *sum = NULL;
+    size_t cap = 0, sum_cap = 0;
+    int rc = nids ? id_room(m, (uint32_t)(nids - 1), err) : 0;
+    if (rc == 0 && m->o.likelihood && nids)
+        memcpy(m->count, count, nids * sizeof *count);
+    if (rc == 0)
+        rc = count_pairs(m, &fresh, &sum, &cap, &sum_cap, err);
+    if (rc == 0)
+        rc = first_batches(m, fresh, sum, err);
+    m->bytes -= cap * sizeof *fresh + sum_cap * sizeof *sum;
+    tsl_mem_free(fresh);
+    tsl_mem_free(sum);
+    return rc;
+}
+
+/* ---- the best pair ----------------------------------------------------------------------- */
+
+int tsl_bpemerge_best(struct tsl_bpemerge *m, struct tsl_bpemerge_pair *best,
+                      struct tsl_err *err)
+{
+    (void)err;
+    while (m->nheap) {
+        struct entry e = m->heap[0];
+        const struct batch *b = &m->batch[e.batch];
+        const struct pair *p = find(m, b->left, b->right);
+        if (b->n == 0 || p->count <= 0) {
+            heap_pop(m);
+            continue;
+        }
+        uint64_t now = rank(m, p);
+        if (now == e.rank) {
+            heap_pop(m);
+            *best = (struct tsl_bpemerge_pair){ b->left, b->right, (uint64_t)p->count,
+                                                e.batch };
+            return 1;
+        }
+        /* The count has fallen since.  A likelihood that changed was put in anew. */
+        if (m->o.likelihood) {
+            heap_pop(m);
+            continue;
+        }
+        m->heap[0].rank = now;
+        sift_down(m, 0);
+    }
+    return 0;
+}
+
+/* ---- merging ----------------------------------------------------------------------------- */
+
+struct merge {
+    uint32_t left, right, id;
+    uint32_t unit;
+    int64_t count; /* of the unit's word */
+};
+
+static struct neighbour *touch(struct tsl_bpemerge *m, uint32_t id)
+{
+    struct neighbour *nb = &m->nb[id];
+    if (!nb->touched) {
+        nb->touched = true;
+        m->touched[m->ntouched++] = id; /* room: as many as there are ids */
+    }
+    return nb;
+}
+
+/* The unit of slot p, which is in unit u or before. */
+static uint32_t unit_of(const struct tsl_bpemerge *m, size_t p, uint32_t u)
+{
+    if (p >= m->unit[u])
+        return u;
+    uint32_t low = 0, high = u; /* unit[low] <= p < unit[high] */
+    if (p >= m->unit[u - 1])
+        return u - 1;
+    while (high - low > 1) {
+        uint32_t mid = low + (high - low) / 2;
+        if (m->unit[mid] <= p)
+            low = mid;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* A pair with the new symbol stands at slot p, on side l (the neighbour is to the left) or
+ * r: notes the unit, once. */
+static void note(struct tsl_bpemerge *m, const struct merge *g, uint32_t id, bool right,
+                 size_t p)
+{
+    struct neighbour *nb = &m->nb[id];
+    uint32_t u = unit_of(m, p, g->unit);
+    uint32_t *n = right ? &nb->n_r : &nb->n_l, *last = right ? &nb->last_r : &nb->last_l;
+    if (*n && *last == u)
+        return;
+    ++*n;
+    *last = u;
+    m->found[2 * m->nfound] = id << 1 | right;
+    m->found[2 * m->nfound++ + 1] = u;
+}
+
+/* id stands left of the new symbol, at slot p; both have len slots. */
+static void meet_left(struct tsl_bpemerge *m, const struct merge *g, uint32_t id,
+                      size_t p, size_t len)
+{
+    struct neighbour *nb = touch(m, id);
+    nb->lost_l += g->count;
+    if (m->o.slots_limit && len >= m->o.slots_limit)
+        return;
+    if (!nb->asked_l)
+        nb->asked_l = is_allowed(m, id, g->id) ? 1 : 2;
+    if (nb->asked_l == 2)
+        return;
+    nb->won_l += g->count;
+    note(m, g, id, false, p);
+}
+
+/* id stands right of the new symbol, which is at slot p. */
+static void meet_right(struct tsl_bpemerge *m, const struct merge *g, uint32_t id,
+                       size_t p, size_t len)
+{
+    struct neighbour *nb = touch(m, id);
+    nb->lost_r += g->count;
+    if (m->o.slots_limit && len >= m->o.slots_limit)
+        return;
+    if (!nb->asked_r)
+        nb->asked_r = is_allowed(m, g->id, id) ? 1 : 2;
+    if (nb->asked_r == 2)
+        return;
+    if (id == g->id) { /* the same pair as from the left */
+        nb->won_l += g->count;
+        note(m, g, id, false, p);
+        return;
+    }
+    nb->won_r += g->count;
+    note(m, g, id, true, p);
+}
+
+/* Merges all of one unit. */
+static int merge_unit(struct tsl_bpemerge *m, struct merge *g, struct tsl_err *err)
+{
+    uint32_t *slot = m->slot;
+    size_t p = m->unit[g->unit], end = m->unit[g->unit + 1];
+    int rc = grow(m, &m->found, &m->found_cap, 2 * m->nfound + 4 * UNIT_SLOTS,
+                  sizeof *m->found, "occurrences", err);
+    if (rc < 0)
+        return rc;
+    g->count = (int64_t)m->unit_count[g->unit];
+    while (p < end) {
+        if (slot[p] != g->left) {
+            p++; /* a hole, too */
+            continue;
+        }
+        uint32_t a = length(slot, p);
+        size_t q = p + a;
+        if (slot[q] != g->right) {
+            p = q;
+            continue;
+        }
+        uint32_t b = length(slot, q), len = a + b;
+        uint32_t before = slot[p - 1], after = slot[q + b];
+        slot[p] = g->id;
+        slot[q] = HOLE;
+        slot[p + 1] = HOLE | len;
+        slot[p + len - 1] = HOLE | len;
+        m->merged_count += (uint64_t)g->count;
+        if (before != WORD_END) {
+            uint32_t back = before & HOLE ? before & ~HOLE : 1;
+            meet_left(m, g, slot[p - back], p - back, (size_t)back + len);
+        }
+        if (after != WORD_END)
+            meet_right(m, g, after, p, (size_t)len + length(slot, q + b));
+        p += len;
+    }
+    return 0;
+}
+
+/* Drops occurrences that are used up, or makes room: for n more. */
+static int pool_room(struct tsl_bpemerge *m, size_t n, struct tsl_err *err)
+{
+    if (m->npool + n <= m->pool_cap)
+        return 0;
+    size_t live = 0;
+    for (size_t i = 0; i < m->nbatches; i++) {
+        struct batch *b = &m->batch[i];
+        if (b->n && find(m, b->left, b->right)->count <= 0)
+            b->n = 0;
+        live += b->n;
+    }
+    if (live + n <= m->pool_cap / 2) {
+        m->npool = 0;
+        for (size_t i = 0; i < m->nbatches; i++) {
+            struct batch *b = &m->batch[i]; /* begin ascends */
+            memmove(m->pool + m->npool, m->pool + b->begin, b->n * sizeof *m->pool);
+            b->begin = m->npool;
+            m->npool += b->n;
+        }
+        return 0;
+    }
+    return grow(m, &m->pool, &m->pool_cap, m->npool + n, sizeof *m->pool, "occurrences",
+                err);
+}
+
+/* Pairs that are no longer there. */
+static void lose(struct tsl_bpemerge *m, const struct merge *g)
+{
+    for (size_t i = 0; i < m->ntouched; i++) {
+        uint32_t id = m->touched[i];
+        const struct neighbour *nb = &m->nb[id];
+        struct pair *p;
+        /* "abab": the first ab came next to the second's a, for a moment. */
+        if (id == g->id && m->nb[g->left].n_r)
+            m->nb[g->left].won_r -= nb->lost_l;
+        else if (nb->lost_l && (p = find(m, id, g->left)))
+            p->count -= nb->lost_l;
+        if (nb->lost_r && (p = find(m, g->right, id)))
+            p->count -= nb->lost_r;
+    }
+}
+
+/* A pair that came up, in n units; returns where they go. */
+static uint64_t win(struct tsl_bpemerge *m, uint32_t left, uint32_t right, int64_t count,
+                    uint32_t n)
+{
+    size_t had = m->npairs;
+    struct pair *p = find_or_add(m, left, right);
+    m->pairs_ever += m->npairs - had;
+    p->count += count;
+    if (p->count <= 0) /* all of it went into overlaps ("aaaa") */
+        return UINT64_MAX;
+    uint64_t at = m->npool;
+    m->batch[m->nbatches] = (struct batch){ left, right, at, n };
+    m->npool += n;
+    if (m->o.likelihood)
+        link_batch(m, m->nbatches);
+    else
+        push(m, m->nbatches, p);
+    m->nbatches++;
+    return at;
+}
+
+/* Brings counts, occurrences and the heap up to date with what merging found. */
+static int settle(struct tsl_bpemerge *m, const struct merge *g, struct tsl_err *err)
+{
+    int rc = batch_room(m, 2 * m->ntouched, err);
+    if (rc == 0)
+        rc = pool_room(m, m->nfound, err);
+    if (rc < 0)
+        return rc;
+    lose(m, g);
+    for (size_t i = 0; i < m->ntouched; i++) {
+        struct neighbour *nb = &m->nb[m->touched[i]];
+        if (nb->n_l)
+            nb->at_l = win(m, m->touched[i], g->id, nb->won_l, nb->n_l);
+        if (nb->n_r)
+            nb->at_r = win(m, g->id, m->touched[i], nb->won_r, nb->n_r);
+    }
+    for (size_t i = 0; i < m->nfound; i++) {
+        uint32_t id = m->found[2 * i], unit = m->found[2 * i + 1];
+        struct neighbour *nb = &m->nb[id >> 1];
+        uint64_t *at = id & 1 ? &nb->at_r : &nb->at_l;
+        if (*at != UINT64_MAX)
+            m->pool[(*at)++] = unit;
+    }
+    return 0;
+}
+
+/* All pairs once: what the heap is made of when stale entries are many. */
+static void heap_rebuild(struct tsl_bpemerge *m)
+{
+    m->nheap = 0;
+    for (size_t i = 0; i < m->nbatches; i++) {
+        const struct batch *b = &m->batch[i];
+        const struct pair *p = b->n ? find(m, b->left, b->right) : NULL;
+        if (p && p->count > 0)
+            push(m, i, p);
+    }
+}
+
+/* Likelihood: the count of id has changed, so all its pairs are weighed anew. */
+static int weigh(struct tsl_bpemerge *m, uint32_t id, struct tsl_err *err)
+{
+    for (uint32_t *at = &m->list_first[id]; *at;) {
+        struct link *k = &m->link[*at - 1];
+        const struct batch *b = &m->batch[k->batch];
+        const struct pair *p = b->n ? find(m, b->left, b->right) : NULL;
+        if (!p || p->count <= 0) {
+            *at = k->next;
+            continue;
+        }
+        int rc =
+            grow(m, &m->heap, &m->heap_cap, m->nheap + 1, sizeof *m->heap, "pairs", err);
+        if (rc < 0)
+            return rc;
+        push(m, k->batch, p);
+        at = &k->next;
+    }
+    return 0;
+}
+
+static int apply_likelihood(struct tsl_bpemerge *m, const struct merge *g,
+                            struct tsl_err *err)
+{
+    m->count[g->left] -= m->merged_count;
+    m->count[g->right] -= m->merged_count;
+    m->count[g->id] += m->merged_count;
+    find(m, g->left, g->right)->count = 0;
+    if (m->nheap > 2 * m->nbatches + 1024) {
+        heap_rebuild(m);
+        return 0;
+    }
+    int rc = weigh(m, g->left, err);
+    if (rc == 0 && g->right != g->left)
+        rc = weigh(m, g->right, err);
+    if (rc == 0)
+        rc = weigh(m, g->id, err);
+    return rc;
+}
+
+static int merge_batch(struct tsl_bpemerge *m, struct merge *g, size_t batch,
+                       struct tsl_err *err)
+{
+    struct batch *b = &m->batch[batch];
+    int rc = 0;
+    for (uint32_t i = 0; i < b->n && rc == 0; i++) {
+        g->unit = m->pool[b->begin + i];
+        rc = merge_unit(m, g, err);
+    }
+    b->n = 0;
+    return rc;
+}
+
+int tsl_bpemerge_apply(struct tsl_bpemerge *m, const struct tsl_bpemerge_pair *pair,
+                       uint32_t id, struct tsl_err *err)
+{
+    struct merge g = { .left = pair->left, .right = pair->right, .id = id };
+    assert(id <= TSL_BPEMERGE_ID_MAX);
+    int rc = id_room(m, id, err);
+    m->nfound = 0;
+    m->ntouched = 0;
+    m->merged_count = 0;
+    if (rc == 0 && !m->o.likelihood)
+        rc = merge_batch(m, &g, pair->batch, err);
+    if (rc == 0 && m->o.likelihood)
+        for (uint32_t at = m->list_first[g.left]; at && rc == 0;
+             at = m->link[at - 1].next) {
+            const struct batch *b = &m->batch[m->link[at - 1].batch];
+            if (b->n && b->left == g.left && b->right == g.right)
+                rc = merge_batch(m, &g, m->link[at - 1].batch, err);
+        }
+    if (rc == 0)
+        rc = settle(m, &g, err);
+    for (size_t i = 0; i < m->ntouched; i++)
+        m->nb[m->touched[i]] = (struct neighbour){ 0 };
+    if (rc == 0 && m->o.likelihood)
+        rc = apply_likelihood(m, &g, err);
+    return rc;
+}
+
+uint64_t tsl_bpemerge_pairs(const struct tsl_bpemerge *m)
+{
+    return m->pairs_ever;
+}
+
+uint64_t tsl_bpemerge_peak_bytes(const struct tsl_bpemerge *m)
+{
+    return m->peak;
+}
