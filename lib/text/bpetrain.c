@@ -789,7 +789,7 @@ static int check(const struct tsl_bpetrain_opts *o, struct tsl_err *err)
                            "pieces of at most %zu characters: must be 1 to "
                            "%d",
                            o->rule->max_chars, CHARS_MAX);
-    if (o->ties == TSL_BPETRAIN_SPM && (o->prefix.len || o->suffix.len))
+    if ((o->ties == TSL_BPETRAIN_SPM || o->rule) && (o->prefix.len || o->suffix.len))
         return tsl_err_set(err, TSL_EUSAGE,
                            "SentencePiece's vocabularies have no prefix or suffix");
     return 0;
