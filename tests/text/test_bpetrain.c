@@ -576,7 +576,6 @@ static void what_does_not_fit_is_refused(void **state)
     o.rule = &rule;
     rule.max_chars = 513;
     refuse(&o, "ab 1", TSL_EUSAGE, "513");
-    o = d;
     rule.max_chars = 16;
     o.prefix = str("##");
     refuse(&o, "ab 1", TSL_EUSAGE, "prefix");
