@@ -1,0 +1,277 @@
+#include "text/trainjob.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "par/thread.h"
+
+enum { PROGRAM_BYTES = 16 << 20 /* beside opts.memory */ };
+
+int tsl_trainjob_cut(const struct tsl_trainspec *spec, struct tsl_wordcut *cut,
+                     struct tsl_err *err)
+{
+    if (spec->kind == TSL_TRAIN_WORDPIECE)
+        return tsl_wordcut_bert(cut, &spec->norm, err);
+    if (spec->kind == TSL_TRAIN_BYTEBPE) {
+        const struct tsl_wordcut_bytes_opts o = { .pattern = spec->pattern,
+                                                  .prefix_space = spec->prefix_space,
+
+                                                  .keep_bad = spec->keep_bad };
+        return tsl_wordcut_bytes(cut, &o, err);
+    }
+    const struct tsl_wordcut_spm_opts o = { .normalizer = spec->spm.normalizer,
+                                            .symbols = spec->symbols,
+                                            .nsymbols = spec->nsymbols };
+    return tsl_wordcut_spm(cut, &o, err);
+}
+
+struct job {
+    const struct tsl_trainjob_opts *o;
+    struct tsl_trainjob_stats *st;
+    struct tsl_wordlist list;
+    struct tsl_bpetrain *bpe;
+    struct tsl_unitrain *uni;
+};
+
+static void step(const struct tsl_trainjob_opts *o, enum tsl_trainjob_step s)
+{
+    if (o->progress)
+        atomic_store(&o->progress->step, (int)s);
+}
+
+/* ---- words ---- */
+
+/* What words and training may take together: the memory, less what was held before. */
+static size_t room_bytes(const struct tsl_trainjob_opts *o)
+{
+    size_t all = o->count.memory + PROGRAM_BYTES;
+    return all > o->count.held ? all - o->count.held : 0;
+}
+
+static int too_many_words(const struct tsl_trainjob_opts *o, size_t n,
+                          struct tsl_err *err)
+{
+    return tsl_err_set(err, TSL_ENOMEM,
+                       "%zu different words and more fill the memory (%zu MiB): -m gives "
+                       "more, --min-count=%" PRIu64 " leaves rare words out",
+                       n, o->count.memory >> 20, o->min_count > 1 ? 2 * o->min_count : 2);
+}
+
+/* All words that are not too rare, while they fit. */
+static int list_words(struct job *j, struct tsl_wordcount *wc, struct tsl_err *err)
+{
+    const struct tsl_trainjob_opts *o = j->o;
+    struct tsl_wordlist_maker m = { 0 };
+    struct tsl_slice word;
+    uint64_t count;
+    size_t most = room_bytes(o) / 2;
+    int rc;
+    while ((rc = tsl_wordcount_next(wc, &word, &count, err)) > 0) {
+        if (count < o->min_count) {
+            j->st->rare_words++;
+            continue;
+        }
+        if (m.nbytes + 16 * m.n > most)
+            rc = too_many_words(o, m.n, err);
+        else
+            rc = tsl_wordlist_put(&m, word, count, err);
+        if (rc < 0)
+            break;
+        if (o->progress && m.n % 1024 == 0)
+            atomic_store(&o->progress->words, m.n);
+    }
+    if (rc < 0) {
+        tsl_wordlist_drop(&m);
+        return rc;
+    }
+    tsl_wordlist_finish(&m, &j->list);
+    j->st->words = j->list.n;
+    j->st->list_bytes = tsl_wordlist_bytes(&j->list);
+    if (o->progress)
+        atomic_store(&o->progress->words, j->list.n);
+    return 0;
+}
+
+static int count_words(struct job *j, struct tsl_err *err)
+{
+    const struct tsl_trainjob_opts *o = j->o;
+    struct tsl_countjob_opts c = o->count;
+    struct tsl_wordcut cut;
+    struct tsl_wordcount *wc = NULL;
+    int rc = tsl_trainjob_cut(&o->spec, &cut, err);
+    if (rc < 0)
+        return rc;
+    c.cut = &cut;
+    c.progress = o->progress ? &o->progress->count : NULL;
+    rc = tsl_countjob_run(&c, &wc, &j->st->count, err);
+    step(o, TSL_TRAINJOB_MERGE);
+    if (rc == 0)
+        rc = list_words(j, wc, err);
+    if (rc == 0)
+        j->st->sort = tsl_wordcount_stats(wc);
+    tsl_wordcount_destroy(wc);
+    tsl_wordcut_fini(&cut);
+    if (rc == 0 && j->list.n == 0)
+        rc = tsl_err_set(err, TSL_EUSAGE,
+                         j->st->rare_words
+                             ? "no word is left: all came fewer than %" PRIu64 " times"
+                             : "no words to train on",
+                         o->min_count);
+    return rc;
+}
+
+/* ---- training ---- */
+
+/* Special tokens, then the user's symbols, in one array to be freed. */
+static struct tsl_slice *all_specials(const struct tsl_trainspec *s, struct tsl_err *err)
+{
+    struct tsl_slice *all =
+        tsl_mem_alloc(s->nspecials + s->nsymbols + 1, sizeof *all, "special tokens", err);
+    for (size_t i = 0; all && i < s->nspecials; i++)
+        all[i] = s->specials[i];
+    for (size_t i = 0; all && i < s->nsymbols; i++)
+        all[s->nspecials + i] = s->symbols[i];
+    return all;
+}
+
+static int train_memory(const struct job *j, size_t *memory, struct tsl_err *err)
+{
+    size_t room = room_bytes(j->o);
+    if (room <= j->st->list_bytes)
+        return too_many_words(j->o, j->list.n, err);
+    *memory = room - j->st->list_bytes;
+    return 0;
+}
+
+static int run_bpe(struct job *j, const struct tsl_slice *specials, struct tsl_err *err)
+{
+    static const uint8_t prefix[] = "##";
+    const struct tsl_trainjob_opts *o = j->o;
+    const struct tsl_spm_options *spm = &o->spec.spm;
+    struct tsl_piecerule rule = tsl_piecerule_defaults();
+    struct tsl_bpetrain_opts b = tsl_bpetrain_defaults();
+    b.size = o->size;
+    b.min_frequency = o->min_frequency;
+    b.specials = specials;
+    b.nspecials = o->spec.nspecials + o->spec.nsymbols;
+    b.alphabet_limit = o->alphabet_limit;
+    b.coverage = o->coverage;
+    b.nthreads = o->count.nthreads;
+    b.progress = o->progress ? &o->progress->bpe : NULL;
+    /* bpetrain.h has the peer's limit, which is one more than the longest token */
+    b.max_token_length = o->max_token_chars ? o->max_token_chars + 1 : 0;
+    if (o->likelihood)
+        b.score = TSL_BPETRAIN_LIKELIHOOD;
+    if (o->spec.kind == TSL_TRAIN_WORDPIECE) {
+        b.prefix = (struct tsl_slice){ prefix, 2 };
+    } else if (o->spec.kind == TSL_TRAIN_BYTEBPE) {
+        b.symbols = TSL_BPETRAIN_LETTERS;
+        b.all_bytes = true;
+    } else {
+        b.ties = TSL_BPETRAIN_SPM;
+        b.byte_pieces = spm->byte_fallback;
+        rule.max_chars = (size_t)spm->max_piece_chars;
+        rule.split_digits = spm->split_digits;
+        b.rule = &rule;
+        b.max_token_length = 0;
+    }
+    int rc = train_memory(j, &b.memory, err);
+    if (rc == 0)
+        rc = tsl_bpetrain_run(&j->bpe, &j->list, &b, err);
+    if (rc < 0)
+        return rc;
+    const struct tsl_bpetrain *t = j->bpe;
+    j->st->alphabet = t->stats.alphabet;
+    j->st->alphabet_all = t->stats.alphabet_all;
+    j->st->covered = t->stats.symbols_all
+                         ? (double)t->stats.symbols_covered / (double)t->stats.symbols_all
+                         : 1;
+    j->st->tokens = t->n;
+    j->st->merges = t->nmerges;
+    j->st->last_count = t->nmerges ? t->merges[t->nmerges - 1].count : 0;
+    j->st->train_bytes = t->stats.peak_bytes;
+    if (t->n > o->size)
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "--size=%zu has no room for %zu special tokens and %" PRIu64
+                           " characters: a larger one, --alphabet-limit or --coverage",
+                           o->size, t->nspecials, t->stats.alphabet);
+    return 0;
+}
+
+static int run_unigram(struct job *j, const struct tsl_slice *specials,
+                       struct tsl_err *err)
+{
+    const struct tsl_trainjob_opts *o = j->o;
+    struct tsl_unitrain_opts u = tsl_unitrain_defaults();
+    u.size = o->size;
+    u.max_piece_chars = (size_t)o->spec.spm.max_piece_chars;
+    u.coverage = o->coverage;
+    u.specials = specials;
+    u.nspecials = o->spec.nspecials + o->spec.nsymbols;
+    u.byte_fallback = o->spec.spm.byte_fallback;
+    u.split_digits = o->spec.spm.split_digits;
+    u.hard_vocab_limit = false;
+    u.nthreads = o->count.nthreads;
+    u.progress = o->progress ? &o->progress->uni : NULL;
+    int rc = train_memory(j, &u.memory, err);
+    if (rc == 0)
+        rc = tsl_unitrain_run(&j->uni, &j->list, &u, err);
+    if (rc < 0)
+        return rc;
+    const struct tsl_unitrain_stats *s = &j->uni->stats;
+    j->st->alphabet = s->chars;
+    j->st->covered = s->covered;
+    j->st->tokens = j->uni->n + u.nspecials + (u.byte_fallback ? 256 : 0);
+    j->st->seeds = s->seeds;
+    j->st->rounds = s->rounds;
+    j->st->train_bytes = s->peak_bytes;
+    return 0;
+}
+
+static int train(struct job *j, struct tsl_err *err)
+{
+    double start = tsl_seconds();
+    struct tsl_slice *specials = all_specials(&j->o->spec, err);
+    int rc = TSL_ENOMEM;
+    if (specials)
+        rc = j->o->spec.kind == TSL_TRAIN_UNIGRAM ? run_unigram(j, specials, err)
+                                                  : run_bpe(j, specials, err);
+    tsl_mem_free(specials);
+    j->st->train_seconds = tsl_seconds() - start;
+    return rc;
+}
+
+static int write_files(const struct job *j, struct tsl_err *err)
+{
+    struct tsl_trainfiles f = { 0 };
+    int rc = tsl_trainfiles_make(&f, &j->o->spec, j->bpe, j->uni, err);
+    if (rc == 0)
+        rc = tsl_outfolder_write(j->o->dir, f.file, f.n, err);
+    tsl_trainfiles_fini(&f);
+    return rc;
+}
+
+int tsl_trainjob_run(const struct tsl_trainjob_opts *o, struct tsl_trainjob_stats *st,
+                     struct tsl_err *err)
+{
+    struct job j = { .o = o, .st = st };
+    double start = tsl_seconds();
+    *st = (struct tsl_trainjob_stats){ 0 };
+    step(o, TSL_TRAINJOB_COUNT);
+    int rc = tsl_trainfiles_check(o->dir, &o->spec, err);
+    if (rc == 0)
+        rc = count_words(&j, err);
+    step(o, TSL_TRAINJOB_TRAIN);
+    if (rc == 0)
+        rc = train(&j, err);
+    step(o, TSL_TRAINJOB_WRITE);
+    if (rc == 0)
+        rc = write_files(&j, err);
+    tsl_bpetrain_destroy(j.bpe);
+    tsl_unitrain_destroy(j.uni);
+    tsl_wordlist_fini(&j.list);
+    st->seconds = tsl_seconds() - start;
+    return rc;
+}
