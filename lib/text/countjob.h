@@ -7,7 +7,7 @@
  *   memory, threads or batches.
  * Memory: opts.memory, with what the process holds already; at least what plan says.  A row
  *   longer than a batch goes through in stretches; where it is needed as a whole (JSON
- *   lines, wordcut.h's hf, a word without end), an eighth of the memory is the limit.
+ *   lines, wordcut.h's hf, a word without end), what plan says is the limit.
  * Threads: opts.nthreads that cut and count, one that reads, the caller's waits. */
 #ifndef TSL_COUNTJOB_H
 #define TSL_COUNTJOB_H
@@ -33,7 +33,8 @@ struct tsl_countjob_opts {
 };
 
 struct tsl_countjob_plan {
-    size_t memory, batch_bytes, whole_max;
+    size_t memory, batch_bytes;
+    size_t whole_max;   /* bytes of a row that is needed as a whole */
     size_t count_bytes; /* of the word count: tables, then buffers of the merge */
     unsigned nthreads, nbatches;
 };
