@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "text/atext.h"
+#include "text/longbpe.h"
 #include "text/normform.h"
 #include "text/uniprop.h"
 #include "text/wordcache.h"
@@ -25,7 +26,9 @@ enum {
     CHUNK_BYTES = 4096,   /* first try at a stretch of text to be normalised */
     LONG_MIN_BYTES = 16,  /* pieces without a key */
     LONG_MAX_BYTES = 256, /* ... that are remembered all the same */
-    LONG_SLOTS = 1 << 14
+    LONG_SLOTS = 1 << 14,
+    HUGE_BYTES = 8 << 10, /* pieces that are not merged as a whole, nor waited for */
+    KEPT_BYTES = 32       /* of those, in front of what is not there yet */
 };
 
 /* ---- special tokens --------------------------------------------------------------------- */
@@ -653,6 +656,15 @@ struct coder {
     bool fresh; /* nothing stands before the text: a blank is put there */
     struct tsl_atext repaired, normal;
     uint64_t invalid;
+
+    /* A piece of HUGE_BYTES or more; made when the first one comes. */
+    struct tsl_longbpe *huge;
+    struct tsl_trie trie;  /* huge's: all tokens */
+    bool in_huge;          /* the text goes on inside of one: huge has what came before */
+    uint32_t *few_ids;     /* of two tokens at most */
+    struct tsl_tokens *to; /* where huge puts its tokens, ... */
+    uint32_t word;         /* ... the first of a word if 1, ... */
+    const uint8_t *huge_base; /* ... whose spans count from here */
 };
 
 /* The key that pieces without one have; no slot has it. */
@@ -669,6 +681,9 @@ static void coder_destroy(void *coder)
     tsl_mem_free(c->longs_data);
     tsl_atext_fini(&c->repaired);
     tsl_atext_fini(&c->normal);
+    tsl_longbpe_destroy(c->huge);
+    tsl_trie_fini(&c->trie);
+    tsl_mem_free(c->few_ids);
     tsl_mem_free(c);
 }
 
@@ -704,6 +719,86 @@ static void counts(const void *coder, uint64_t *invalid, uint64_t *unknown)
 }
 
 /* ---- the second half: from the queue to ids --------------------------------------------- */
+
+static int64_t merge_huge(void *ctx, const uint8_t *p, size_t n, size_t *first,
+                          struct tsl_err *err)
+{
+    struct coder *c = ctx;
+    int64_t k = tsl_bytebpecore_merge(c->m->core, &c->scratch, (struct tsl_slice){ p, n },
+                                      c->few_ids, err);
+    if (k > 0)
+        *first = c->m->token_len[c->few_ids[0]];
+    return k;
+}
+
+static void put_spans(const struct coder *c, const struct item *it, const uint8_t *base,
+                      struct tsl_tokens *out, size_t n);
+
+static int put_huge(void *ctx, const uint8_t *p, const struct tsl_longbpe_token *tokens,
+                    size_t n, struct tsl_err *err)
+{
+    struct coder *c = ctx;
+    struct tsl_tokens *out = c->to;
+    int rc = tsl_tokens_reserve(out, n, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < n; i++)
+        out->ids[out->n + i] = tokens[i].id;
+    struct item it = { .at = p, .word = c->word };
+    if (out->want)
+        put_spans(c, &it, c->huge_base, out, n);
+    c->word = 0;
+    out->n += n;
+    return 0;
+}
+
+static int huge_init(struct coder *c, struct tsl_err *err)
+{
+    const struct tsl_vocab *v = c->m->vocab;
+    size_t n = 0, longest = tsl_vocab_longest(v);
+    if (c->huge)
+        return 0;
+    struct tsl_slice *keys = tsl_mem_alloc(c->m->nids, sizeof *keys, "a long word", err);
+    uint32_t *ids = tsl_mem_alloc(c->m->nids, sizeof *ids, "a long word", err);
+    if (!c->few_ids)
+        c->few_ids = tsl_mem_alloc(2 * longest, sizeof *c->few_ids, "a long word", err);
+    int rc = keys && ids && c->few_ids ? 0 : TSL_ENOMEM;
+    for (uint32_t id = 0; rc == 0 && id < c->m->nids; id++) {
+        struct tsl_slice t = tsl_vocab_token(v, id);
+        if (t.len && tsl_vocab_find(v, t) == (int64_t)id) {
+            keys[n] = t;
+            ids[n++] = id;
+        }
+    }
+    if (rc == 0 && !c->trie.units)
+        rc = tsl_trie_build(&c->trie, keys, ids, n, err);
+    tsl_mem_free(keys);
+    tsl_mem_free(ids);
+    struct tsl_longbpe_opts o = { .trie = &c->trie,
+                                  .longest = longest,
+                                  .merge = merge_huge,
+                                  .put = put_huge,
+                                  .ctx = c };
+    if (rc == 0)
+        c->huge = tsl_longbpe_create(&o, err);
+    return rc == 0 && !c->huge ? TSL_ENOMEM : rc;
+}
+
+/* Bytes of a huge piece; if open, as far as their tokens are certain. */
+static int run_huge(struct coder *c, const uint8_t *p, size_t n, bool begins, bool open,
+                    uint32_t word, const uint8_t *base, size_t *used,
+                    struct tsl_tokens *out, struct tsl_err *err)
+{
+    int rc = huge_init(c, err);
+    if (rc < 0)
+        return rc;
+    if (begins)
+        tsl_longbpe_begin(c->huge);
+    c->to = out;
+    c->word = word;
+    c->huge_base = base;
+    return tsl_longbpe_run(c->huge, p, n, open, used, err);
+}
 
 static int64_t resolve_long(struct coder *c, const struct item *it,
                             struct tsl_tokens *out, struct tsl_err *err)
@@ -812,6 +907,14 @@ static void put_spans(const struct coder *c, const struct item *it, const uint8_
     }
 }
 
+static int emit_huge(struct coder *c, const struct item *it, const uint8_t *base,
+                     struct tsl_tokens *out, struct tsl_err *err)
+{
+    size_t used;
+    int rc = run_huge(c, it->at, it->len, true, false, it->word, base, &used, out, err);
+    return rc < 0 ? rc : tsl_tokens_reserve(out, (QUEUE + 1) * TOKENS_SHORT, err);
+}
+
 static int emit(struct coder *c, size_t from, size_t to, const uint8_t *base,
                 struct tsl_tokens *out, struct tsl_err *err)
 {
@@ -822,6 +925,12 @@ static int emit(struct coder *c, size_t from, size_t to, const uint8_t *base,
         for (size_t i = from; i < to; i++) {
             const struct item *it = &c->queue[i];
             int64_t n = it->slot->n;
+            if (TSL_UNLIKELY(it->len >= HUGE_BYTES)) {
+                rc = emit_huge(c, it, base, out, err);
+                if (rc < 0)
+                    return rc;
+                continue;
+            }
             if (found(it))
                 memcpy(out->ids + out->n, it->slot->ids, sizeof it->slot->ids);
             else
@@ -843,10 +952,16 @@ static int emit(struct coder *c, size_t from, size_t to, const uint8_t *base,
             continue;
         }
         out->n = (size_t)(o - out->ids);
-        int64_t n = resolve(c, it, out, err);
-        if (n < 0)
-            return (int)n;
-        out->n += (size_t)n;
+        if (TSL_UNLIKELY(it->len >= HUGE_BYTES)) {
+            rc = emit_huge(c, it, base, out, err);
+            if (rc < 0)
+                return rc;
+        } else {
+            int64_t n = resolve(c, it, out, err);
+            if (n < 0)
+                return (int)n;
+            out->n += (size_t)n;
+        }
         o = out->ids + out->n;
     }
     out->n = (size_t)(o - out->ids);
@@ -1160,6 +1275,90 @@ static int run_wide(struct coder *c, const struct tsl_splitscan *scan,
     return RUN_DONE;
 }
 
+/* Whether a text may be taken up again at any character of the piece p[0, n), whose end is
+ * not known yet, but the first and the last KEPT_BYTES: whether the rest, had it nothing
+ * before it, would be a piece with the same end.  So it is in a run of characters of one
+ * kind, while some of them are left: no pattern looks further ahead, and only a piece's
+ * first character is ever one of another kind. */
+static bool is_run(const struct tsl_splitscan *scan, const uint8_t *p, size_t n,
+                   bool *odd)
+{
+    const bool gpt2 = scan->pattern == TSL_SPLITPAT_GPT2;
+    const uint8_t *end = p + n;
+    size_t len;
+    *odd = false;
+    for (const uint8_t *q = p; end - q >= 4 && !*odd; q += len)
+        *odd = tsl_splitscan_class(scan, q, end, &len) & TSL_SPLITSCAN_ODD;
+    switch (scan->pattern) {
+    case TSL_SPLITPAT_UNKNOWN: return !*odd;
+    case TSL_SPLITPAT_GPT2:
+    case TSL_SPLITPAT_CL100K:
+    case TSL_SPLITPAT_CL100K_T:
+    case TSL_SPLITPAT_QWEN2:
+    case TSL_SPLITPAT_O200K: break;
+    default: return false;
+    }
+    if (*odd)
+        return false;
+    uint32_t first = tsl_splitscan_class(scan, p, end, &len) & 0xff;
+    p += len;
+    uint32_t kind = tsl_splitscan_class(scan, p, end, &len) & 0xff;
+    if ((kind & TSL_SPLITSCAN_N) && !gpt2)
+        return false;
+    /* newlines behind something else are that one's, and not other white space's */
+    if ((kind & TSL_SPLITSCAN_NL) && !(first & TSL_SPLITSCAN_S) && !gpt2)
+        return false;
+    while (end - p >= 4 && (tsl_splitscan_class(scan, p, end, &len) & 0xff) == kind)
+        p += len;
+    return end - p < 4; /* the last character may be cut short */
+}
+
+/* The text ends inside of the piece at *at: takes what is certain of it, where it is long
+ * and may be taken up again.  RUN_MORE, or RUN_ODD: it has to be mapped first. */
+static int run_open(struct coder *c, const struct tsl_splitscan *scan,
+                    struct tsl_slice text, size_t *at, struct tsl_tokens *out,
+                    struct tsl_err *err)
+{
+    const uint8_t *p = text.data + *at;
+    size_t n = text.len - *at, used;
+    bool odd = false;
+    if (n < HUGE_BYTES || !is_run(scan, p, n, &odd))
+        return odd ? RUN_ODD : RUN_MORE;
+    int rc = flush(c, out, err);
+    if (rc == 0)
+        rc = run_huge(c, p, n - KEPT_BYTES, !c->in_huge, true, !c->mid_word, c->base,
+                      &used, out, err);
+    if (rc < 0)
+        return rc;
+    if (used) {
+        c->in_huge = c->mid_word = true;
+        *at += used;
+    }
+    return RUN_MORE;
+}
+
+/* The rest of a piece that run_open began with. */
+static int run_rest(struct coder *c, const struct tsl_splitscan *scan,
+                    struct tsl_slice text, size_t *at, bool last, struct tsl_tokens *out,
+                    struct tsl_err *err)
+{
+    size_t used;
+    int64_t end = tsl_splitscan_next(scan, text, *at, last);
+    if (end == TSL_SPLITSCAN_MORE)
+        return run_open(c, scan, text, at, out, err);
+    if (end == TSL_SPLITSCAN_MET_ODD)
+        return RUN_ODD;
+    int rc = flush(c, out, err);
+    if (rc == 0)
+        rc = run_huge(c, text.data + *at, (size_t)end - *at, false, false, 0, c->base,
+                      &used, out, err);
+    if (rc < 0)
+        return rc;
+    c->in_huge = c->mid_word = false;
+    *at = (size_t)end;
+    return RUN_DONE;
+}
+
 /* Puts the pieces of text from *at on into the queue; *at is where it stopped. */
 static int run_pieces(struct coder *c, const struct tsl_splitscan *scan,
                       struct tsl_slice text, size_t *at, bool last,
@@ -1167,6 +1366,12 @@ static int run_pieces(struct coder *c, const struct tsl_splitscan *scan,
 {
     bool letters = c->m->letters_alike && c->m->cuts;
     while (*at < text.len) {
+        if (TSL_UNLIKELY(c->in_huge)) {
+            int rc = run_rest(c, scan, text, at, last, out, err);
+            if (rc != RUN_DONE)
+                return rc;
+            continue;
+        }
         if (text.data[*at] < 0x80) {
             size_t n = tsl_splitscan_ascii(scan, text, *at, last, c->pieces, QUEUE);
             if (c->nqueue + n > QUEUE) {
@@ -1191,13 +1396,15 @@ static int run_pieces(struct coder *c, const struct tsl_splitscan *scan,
         size_t before = *at;
         if (letters) {
             int rc = run_wide(c, scan, text, at, last, out, err);
+            if (rc == RUN_MORE)
+                return run_open(c, scan, text, at, out, err);
             if (rc != RUN_DONE)
                 return rc;
         }
         if (*at == before) {
             int64_t end = tsl_splitscan_next(scan, text, *at, last);
             if (end == TSL_SPLITSCAN_MORE)
-                return RUN_MORE;
+                return run_open(c, scan, text, at, out, err);
             if (end == TSL_SPLITSCAN_MET_ODD)
                 return RUN_ODD;
             int rc = put_piece(c, scan, text, *at, (size_t)end, out, err);
@@ -1295,6 +1502,18 @@ static bool is_boundary(const struct coder *c, const uint8_t *p, const uint8_t *
            !(tsl_splitscan_class(&c->m->scan, p, end, &n) & TSL_SPLITSCAN_ODD);
 }
 
+/* Whether mapped text from to on is what comes from p on alone; begins: to is the first
+ * character that comes from p. */
+static bool is_resumable(const struct coder *c, const uint8_t *p, const uint8_t *end,
+                         const uint8_t *to, bool begins)
+{
+    uint32_t cp;
+    (void)tsl_utf8_decode(p, end, &cp);
+    if (begins && cp == TSL_UTF8_BAD) /* nothing joins U+FFFD */
+        return memcmp(to, "\xef\xbf\xbd", 3) == 0;
+    return (begins || *to == *p) && is_boundary(c, p, end);
+}
+
 /* Sets c->repaired to a blank, if asked for, and text without ill-formed parts. */
 static int repair(struct coder *c, struct tsl_slice text, size_t at, bool blank,
                   struct tsl_err *err)
@@ -1354,8 +1573,11 @@ static int run_mapped(struct coder *c, struct tsl_slice text, size_t *at, bool l
 {
     const uint8_t *base = c->base, *readable = c->readable;
     size_t from = *at, n_before;
-    bool mid_word = c->mid_word, blank = c->fresh && c->m->prefix_space;
+    bool mid_word = c->mid_word, in_huge = c->in_huge;
+    bool blank = c->fresh && c->m->prefix_space;
     int rc = flush(c, out, err);
+    if (in_huge)
+        tsl_longbpe_save(c->huge);
     n_before = out->n;
     if (text.data[from] == ' ')
         blank = false;
@@ -1397,9 +1619,9 @@ static int run_mapped(struct coder *c, struct tsl_slice text, size_t *at, bool l
         /* Stopped at a piece: to be taken up again at its source, if that is clear. */
         if (done > 0 && (!blank || done > 1)) {
             size_t source = c->map->begin[done];
-            uint8_t first = mapped.data[done];
-            if (source > 0 && part.data[source] == first &&
-                is_boundary(c, part.data + source, part.data + part.len)) {
+            if (source > 0 &&
+                is_resumable(c, part.data + source, part.data + part.len,
+                             mapped.data + done, source != c->map->begin[done - 1])) {
                 *at = from + source;
                 rc = RUN_DONE;
                 break;
@@ -1407,6 +1629,9 @@ static int run_mapped(struct coder *c, struct tsl_slice text, size_t *at, bool l
         }
         out->n = n_before;
         c->mid_word = mid_word;
+        c->in_huge = in_huge;
+        if (in_huge)
+            tsl_longbpe_restore(c->huge);
         rc = RUN_MORE;
         if (whole)
             break;
@@ -1449,7 +1674,7 @@ static int run_text(struct coder *c, struct tsl_slice text, bool first, bool las
     size_t at = 0;
     int rc = 0;
     if (first) {
-        c->mid_word = false;
+        c->mid_word = c->in_huge = false;
         c->fresh = true;
     }
     for (;;) {
