@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "text/uniprop.h"
+#include "text/piecerule.h"
 
 enum {
     SYM_BITS = 21,
@@ -13,13 +13,6 @@ enum {
     SYM_MASK = (1 << SYM_BITS) - 1,
     SMALL_SORT = 16 /* below it insertion is the fastest */
 };
-
-/* What a symbol may be beside. */
-struct rule {
-    uint16_t script; /* ANY, INHERITED or its number */
-    bool digit, blank;
-};
-enum { ANY = 0xffff, INHERITED = 0xfffe };
 
 /* A substring that may become a seed: a node of the suffix tree. */
 struct node {
@@ -53,7 +46,7 @@ struct finder {
     struct tsl_unimem *mem;
     uint32_t *sa;      /* suffixes in order: where they begin in t->syms */
     uint32_t *word_of; /* by symbol: its word; later the longest piece */
-    struct rule *rules;
+    struct tsl_piecerule rule;
     struct bucket *buckets; /* by symbol - TSL_UNI_FIRST, one more behind */
     size_t largest;         /* bucket */
     struct worker *workers;
@@ -166,51 +159,26 @@ void tsl_unikey_sort(struct tsl_unikey *k, size_t n)
     key_sort(k, n, depth);
 }
 
-/* May these symbols be a piece?  IsValidSentencePiece, for more than one symbol. */
+/* May these symbols be a piece? */
 static bool is_valid(const struct finder *f, const uint32_t *s, size_t len)
 {
-    const struct tsl_unitrain_opts *o = f->o;
-    unsigned before = ANY;
-    bool all_blank = o->whitespace_only_pieces;
-    for (size_t i = 0; i < len && all_blank; i++)
-        all_blank = f->rules[s[i]].blank;
-    for (size_t i = 0; i < len; i++) {
-        const struct rule *r = &f->rules[s[i]];
-        if (r->blank) {
-            size_t from_good_end = o->whitespace_suffix ? len - 1 - i : i;
-            size_t from_bad_end = len - 1 - from_good_end;
-            if (!all_blank && from_good_end > 0 &&
-                (o->split_by_whitespace || from_bad_end == 0))
-                return false;
-            continue;
-        }
-        unsigned script = r->script == INHERITED ? before : r->script;
-        if (r->digit && !o->split_by_number)
-            script = ANY;
-        if (r->digit && o->split_digits)
-            return false;
-        if (o->split_by_unicode_script && script != ANY && before != ANY &&
-            script != before)
-            return false;
-        before = script;
-    }
-    return true;
+    uint32_t cp[TSL_UNITRAIN_CHARS_MAX];
+    for (size_t i = 0; i < len; i++)
+        cp[i] = f->t->chars[s[i] - TSL_UNI_FIRST].cp;
+    return tsl_piecerule_allows(&f->rule, cp, len);
 }
 
-static void fill_rules(struct finder *f)
+static struct tsl_piecerule piecerule(const struct tsl_unitrain_opts *o)
 {
-    unsigned common = tsl_uni_script(','), inherited = tsl_uni_script(0x300);
-    for (size_t i = 0; i < f->t->nchars; i++) {
-        uint32_t cp = f->t->chars[i].cp;
-        unsigned script = tsl_uni_script(cp);
-        f->rules[i + TSL_UNI_FIRST] = (struct rule){
-            .script = (uint16_t)(script == inherited ? INHERITED
-                                 : script == 0       ? common
-                                                     : script),
-            .digit = (cp >= '0' && cp <= '9') || (cp >= 0xff10 && cp <= 0xff19),
-            .blank = cp == 0x2581,
-        };
-    }
+    return (struct tsl_piecerule){
+        .max_chars = o->max_piece_chars,
+        .split_by_unicode_script = o->split_by_unicode_script,
+        .split_by_number = o->split_by_number,
+        .split_digits = o->split_digits,
+        .split_by_whitespace = o->split_by_whitespace,
+        .whitespace_suffix = o->whitespace_suffix,
+        .whitespace_only_pieces = o->whitespace_only_pieces,
+    };
 }
 
 /* The next KEY_SYMS symbols, zero from the end of the word or what no piece holds. */
@@ -572,13 +540,10 @@ static int find_seeds(struct finder *f, struct tsl_pool *pool, struct tsl_err *e
     f->sa = tsl_unimem_take(f->mem, t->nsyms, sizeof *f->sa, "suffixes", err);
     f->word_of = tsl_unimem_take(f->mem, t->nsyms, sizeof *f->word_of, "suffixes", err);
     f->out->longest = f->word_of; /* owned there from now on */
-    f->rules = tsl_unimem_take(f->mem, t->nchars + TSL_UNI_FIRST, sizeof *f->rules,
-                               "characters", err);
     f->buckets =
         tsl_unimem_take(f->mem, t->nchars + 1, sizeof *f->buckets, "characters", err);
-    if (!f->sa || !f->word_of || !f->rules || !f->buckets)
+    if (!f->sa || !f->word_of || !f->buckets)
         return TSL_ENOMEM;
-    fill_rules(f);
     fill_buckets(f);
     if (open_workers(f, err) < 0)
         return TSL_ENOMEM;
@@ -604,10 +569,14 @@ int tsl_uniseed_find(struct tsl_uniseeds *s, const struct tsl_unitext *t,
                      struct tsl_unimem *mem, struct tsl_err *err)
 {
     *s = (struct tsl_uniseeds){ 0 };
-    struct finder f = { .t = t, .o = o, .mem = mem, .nworkers = o->nthreads, .out = s };
+    struct finder f = { .t = t,
+                        .o = o,
+                        .mem = mem,
+                        .rule = piecerule(o),
+                        .nworkers = o->nthreads,
+                        .out = s };
     int rc = find_seeds(&f, pool, err);
     tsl_unimem_give(mem, f.sa, t->nsyms, sizeof *f.sa);
-    tsl_unimem_give(mem, f.rules, t->nchars + TSL_UNI_FIRST, sizeof *f.rules);
     tsl_unimem_give(mem, f.buckets, t->nchars + 1, sizeof *f.buckets);
     close_workers(&f);
     if (rc == 0)
