@@ -349,9 +349,10 @@ int tsl_spmnorm_text(const struct tsl_spmnorm *nm, struct tsl_spmnorm_run *run,
         rc = add_seg(run, (size_t)(p - text.data), true, err);
     while (rc == 0 && p < stop) {
         size_t left = (size_t)(stop - p);
-        /* one byte of output for one of input, but for steps, which ask for themselves */
-        if (run->cap - run->len < left + TSL_SPMNORM_PAD + 1) {
-            rc = room(run, left + 1, err);
+        /* one byte of output for one of input, but for steps, which ask for themselves; the
+         * last character may go on for three bytes behind stop */
+        if (run->cap - run->len < left + TSL_SPMNORM_PAD + 4) {
+            rc = room(run, left + 4, err);
             if (rc < 0)
                 break;
         }
