@@ -260,8 +260,9 @@ static int compile(struct tsl_splitregex *re, const char *pattern, size_t len,
     if (!re->code) {
         PCRE2_UCHAR why[128];
         pcre2_get_error_message(code, why, sizeof why);
-        rc = tsl_err_set(err, TSL_EFORMAT, "regular expression %s: near byte %zu: %s",
-                         re->name.s, (size_t)at, (const char *)why);
+        rc = tsl_err_set(err, code == PCRE2_ERROR_HEAP_FAILED ? TSL_ENOMEM : TSL_EFORMAT,
+                         "regular expression %s: near byte %zu: %s", re->name.s,
+                         (size_t)at, (const char *)why);
         goto out;
     }
     (void)pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE); /* without it, slower */
