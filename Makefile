@@ -202,7 +202,7 @@ endef
 # A tool of several files has more of them beside its main: tools/NAME_*.c.
 $(foreach t,$(MAINS:tools/%.c=%),$(eval $B/bin/$t: $(call obj,$(wildcard tools/$t_*.c))))
 $(TOOLS): $B/bin/%: $B/obj/tools/%.o $(call obj,$(KIT)) $(LIB)
-	$(link) $(filter %.o,$^) $(LIB) $(LIBS)
+	$(link) $(filter %.o,$^) $(LIB) $(LIBS) -lm
 
 # Functions that a test (or tests/support) defines as __wrap_NAME take the place of NAME in the
 # library, by the linker's --wrap: no hook in the library, no list of them here.

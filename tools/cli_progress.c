@@ -12,6 +12,8 @@ enum { FIRST_MS = 1000, EVERY_MS = 250, SIGNAL_POLL_MS = 200 };
 
 static struct {
     struct tsl_progress *p;
+    void (*say)(const void *ctx, char *buf, size_t cap);
+    const void *ctx;
     struct tsl_mutex lock; /* guards stop */
     struct tsl_cond changed;
     struct tsl_thread thread;
@@ -60,6 +62,14 @@ static void print_line(bool own_line)
 {
     static const char *const name[] = { "starting", "reading", "writing", "finishing" };
     char in[16], rate[16], temp[16], left[32] = "";
+    if (s.say) {
+        char text[200];
+        s.say(s.ctx, text, sizeof text);
+        fprintf(stderr, "%s%s: %s%s", own_line ? "" : "\r\033[K", cli_name(), text,
+                own_line ? "\n" : "");
+        fflush(stderr);
+        return;
+    }
     double t = tsl_seconds();
     int phase = atomic_load(&s.p->phase);
     if (phase >= TSL_PHASE_WRITE && s.write_start == 0)
@@ -97,6 +107,13 @@ static void progress_main(void *arg)
         }
     }
     tsl_mutex_unlock(&s.lock);
+}
+
+void cli_progress_say(void (*say)(const void *ctx, char *buf, size_t cap),
+                      const void *ctx)
+{
+    s.say = say;
+    s.ctx = ctx;
 }
 
 void cli_progress_start(struct tsl_progress *p, enum cli_progress_when when)

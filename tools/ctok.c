@@ -1,5 +1,5 @@
 /* ctok - text into token ids, exactly as the tool that a vocabulary was made for; ids back
- * into text; and a look at how a text is cut. */
+ * into text; a look at how a text is cut; and vocabularies of one's own. */
 #include "ctok.h"
 
 #include <stdio.h>
@@ -22,10 +22,13 @@ static const char all_examples[] =
     "      a line of ids for each line of text\n"
     "  ctok encode -V zh/vocab.txt --input=jsonl --split-sentences --output=stream \\\n"
     "      -o corpus.tok --stats=stats.json part-*.jsonl.gz\n"
-    "      documents with their sentences and word starts, for cmask and cshard\n";
+    "      documents with their sentences and word starts, for cmask and cshard\n"
+    "  ctok train --model=bpe --size=32000 -o my-bpe corpus-*.txt.zst\n"
+    "      a vocabulary of one's own\n";
 
 static const struct ctok_command *const commands[] = { &ctok_encode, &ctok_decode,
-                                                       &ctok_inspect };
+                                                       &ctok_inspect, &ctok_train,
+                                                       &ctok_count };
 
 enum { NCOMMANDS = sizeof commands / sizeof *commands, OPTS_MAX = 200 };
 
@@ -58,14 +61,17 @@ static const struct cli_opt *all_options(void)
     return all;
 }
 
-static const char top_usage[] = "COMMAND -V VOCAB [OPTION]... [FILE]...";
+static const char top_usage[] = "COMMAND [OPTION]... [FILE]...";
 static const char top_summary[] =
-    "Text into token ids, exactly as the tool that a vocabulary was made for, and back.\n"
+    "Text into token ids, exactly as the tool that a vocabulary was made for, and back;\n"
+    "and vocabularies of one's own.\n"
     "\n"
     "Commands (each has a --help of its own):\n"
     "  encode                      texts into ids\n"
     "  decode                      ids into texts\n"
-    "  inspect                     how a text is cut; what a vocabulary holds";
+    "  inspect                     how a text is cut; what a vocabulary holds\n"
+    "  train                       a vocabulary of one's own, from texts\n"
+    "  count                       words for train, counted in parts";
 
 int main(int argc, char **argv)
 {
@@ -91,7 +97,7 @@ int main(int argc, char **argv)
         if (n > 0)
             cli_misuse(true, "no command is called %s; the command comes first",
                        tsl_quote(operands[0]).s);
-        cli_misuse(true, "which command? encode, decode or inspect");
+        cli_misuse(true, "which command? encode, decode, inspect, train or count");
     }
     const char *slash = strrchr(argv[0], '/');
     snprintf(called, sizeof called, "%.40s %s", slash ? slash + 1 : argv[0], c->name);

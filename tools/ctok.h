@@ -22,7 +22,8 @@ struct ctok_command {
     int (*run)(char **operands, size_t n, struct tsl_err *err);
 };
 
-extern const struct ctok_command ctok_encode, ctok_decode, ctok_inspect;
+extern const struct ctok_command ctok_encode, ctok_decode, ctok_inspect, ctok_count,
+    ctok_train;
 
 /* What the command line says, as far as more than one command asks for it. */
 struct ctok_options {

@@ -36,6 +36,7 @@ struct tsl_trainspec {
     enum tsl_splitpat pattern;  /* BYTEBPE */
     bool prefix_space;          /* BYTEBPE */
     bool keep_bad;              /* BYTEBPE: ill-formed UTF-8 is trained on as it is */
+    bool line_ends; /* BYTEBPE: a row's newline belongs to its text (wordcut.h) */
     /* SentencePiece's: normalizer, byte_fallback, split_digits, character_coverage,
      * max_piece_chars are taken; ids, algorithm and size are set here. */
     struct tsl_spm_options spm;

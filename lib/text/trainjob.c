@@ -19,7 +19,10 @@ int tsl_trainjob_cut(const struct tsl_trainspec *spec, struct tsl_wordcut *cut,
                                                   .prefix_space = spec->prefix_space,
 
                                                   .keep_bad = spec->keep_bad };
-        return tsl_wordcut_bytes(cut, &o, err);
+        int rc = tsl_wordcut_bytes(cut, &o, err);
+        if (rc == 0 && spec->line_ends)
+            tsl_wordcut_keep_line_ends(cut);
+        return rc;
     }
     const struct tsl_wordcut_spm_opts o = { .normalizer = spec->spm.normalizer,
                                             .symbols = spec->symbols,
@@ -103,7 +106,12 @@ static int count_words(struct job *j, struct tsl_err *err)
     int rc = tsl_trainjob_cut(&o->spec, &cut, err);
     if (rc < 0)
         return rc;
+    /* While the words become a list, they are there twice. */
+    struct tsl_countjob_plan plan;
     c.cut = &cut;
+    c.memory /= 2;
+    if (tsl_countjob_plan(&c, &plan, NULL) < 0)
+        c.memory = o->count.memory;
     c.progress = o->progress ? &o->progress->count : NULL;
     rc = tsl_countjob_run(&c, &wc, &j->st->count, err);
     step(o, TSL_TRAINJOB_MERGE);

@@ -9,12 +9,22 @@ _ctok() {
         prev=${COMP_WORDS[COMP_CWORD - 2]}
     fi
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'encode decode inspect --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'encode decode inspect train count --help --version' -- "$cur"))
         return 0
     fi
     compopt -o filenames
     case $prev in
-    --pattern) COMPREPLY=($(compgen -W 'r50k cl100k o200k' -- "$cur")) ;;
+    --pattern)
+        if [[ $command == train || $command == count ]]; then
+            COMPREPLY=($(compgen -W 'gpt2 cl100k o200k' -- "$cur"))
+        else
+            COMPREPLY=($(compgen -W 'r50k cl100k o200k' -- "$cur"))
+        fi
+        ;;
+    --model) COMPREPLY=($(compgen -W 'wordpiece bpe unigram' -- "$cur")) ;;
+    --ties) COMPREPLY=($(compgen -W 'hf spm' -- "$cur")) ;;
+    --score) COMPREPLY=($(compgen -W 'count likelihood' -- "$cur")) ;;
+    -T | --temporary-directory) COMPREPLY=($(compgen -d -- "$cur")) ;;
     --rules) COMPREPLY=($(compgen -W 'hf google bert4keras' -- "$cur")) ;;
     --special-text) COMPREPLY=($(compgen -W 'allow plain' -- "$cur")) ;;
     --invalid) COMPREPLY=($(compgen -W 'replace error bytes' -- "$cur")) ;;
@@ -33,18 +43,22 @@ _ctok() {
             COMPREPLY=($(compgen -W 'ids jsonl stream u16 u32' -- "$cur"))
         fi
         ;;
-    --specials) COMPREPLY=($(compgen -W 'none add' -- "$cur")) ;;
+    --specials) [[ $command == train ]] || COMPREPLY=($(compgen -W 'none add' -- "$cur")) ;;
     --offset-unit) COMPREPLY=($(compgen -W 'byte char' -- "$cur")) ;;
     --compress) COMPREPLY=($(compgen -W 'zstd gzip none' -- "$cur")) ;;
     --progress | --color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")) ;;
-    -[mj] | --json-field | --row-ids | --memory | --threads) ;;
+    -[mj] | --json-field | --row-ids | --memory | --threads | --size | --min-frequency) ;;
+    --alphabet-limit | --coverage | --max-token-length | --min-count | --user-symbols) ;;
     *)
         if [[ $cur == -* ]]; then
             compopt +o filenames
             COMPREPLY=($(compgen -W '-V --vocab= --pattern= --lowercase --cased --rules= --words=
                 --special-text= --invalid= --rows= -z --zero-terminated --input= --json-field=
                 --split-sentences --pair --files0-from= -o --output= --specials= --offset-unit=
-                --compress= --row-ids= --skip-specials --color= --memory= --threads= -q --quiet
+                --compress= --row-ids= --skip-specials --color= --model= --ties= --prefix-space --keep-newlines
+                --charsmap-from= --user-symbols= --size= --min-frequency= --alphabet-limit=
+                --coverage= --max-token-length= --byte-fallback --split-digits --score= --counts=
+                --min-count= -T --temporary-directory= --memory= --threads= -q --quiet
                 -v --verbose --stats= --progress= --explain --help --version' -- "$cur"))
             [[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace
         else

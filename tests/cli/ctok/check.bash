@@ -27,6 +27,26 @@ texts() {
     }'
 }
 
+# novel N: N lines of some 1500 different words, few of them often; always the same lines.
+novel() {
+    awk -v n="$1" 'BEGIN {
+        k = split("ka lo mi re su ten vor na shi qu el ar ost ing un 国 人 中 学 生", syllable, " ")
+        m = split(". , ! ? 。 : -", mark, " ")
+        x = 1
+        for (i = 1; i <= n; i++) {
+            line = ""
+            for (j = 0; j < 12; j++) {
+                x = x * 16807 % 2147483647
+                w = int(exp(x / 2147483647 * log(1500)))
+                word = w % 7 == 0 ? "The" : ""
+                for (; w > 0; w = int(w / k)) word = word syllable[1 + w % k]
+                line = line (j ? " " : "") word (x % 6 == 0 ? mark[1 + x % m] : "")
+            }
+            print line (i % 50 == 0 ? " 42 1999 3.14" : "")
+        }
+    }'
+}
+
 # jsonl: lines of standard input as {"id":N,"text":"..."}.
 jsonl() {
     awk '{ gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); gsub(/\t/, "\\t")
@@ -39,7 +59,7 @@ refuses() {
     while [[ $1 != -- ]]; do words+=("$1") && shift; done
     shift
     tool=${1##*/}
-    case ${2-} in encode | decode | inspect) tool+=" $2" ;; esac
+    case ${2-} in encode | decode | inspect | train | count) tool+=" $2" ;; esac
     "$@" >refuses.out 2>refuses.err || rc=$?
     if [[ $rc != 1 ]]; then
         echo "exit status $rc, expected 1: $*" >&2

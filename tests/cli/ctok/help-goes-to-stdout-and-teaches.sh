@@ -1,7 +1,7 @@
 . "$TESTS/cli/ctok/check.bash"
 quiet ctok --help >out
 head -n 1 out | grep -q '^Usage: ctok COMMAND '
-for command in encode decode inspect; do
+for command in encode decode inspect train count; do
     grep -q "^  $command " out
     quiet ctok $command --help >one
     head -n 1 one | grep -q "^Usage: ctok $command "
