@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/mem.h"
 
 /* A slot: an id; a hole, with a length in the first and the last of its symbol; or the end
@@ -15,6 +16,9 @@
 /* Slots that a unit has at most: long words are cut, so that a pair in one place costs no
  * scan of all. */
 enum { UNIT_SLOTS = 64, HEAP_WIDTH = 4 };
+
+/* How far ahead memory is asked for: pairs of the table, units. */
+enum { AHEAD_PAIRS = 8, AHEAD_UNITS = 8 };
 
 struct pair {
     uint32_t left, right; /* left NONE: a free place of the table */
@@ -118,6 +122,11 @@ static size_t place(const struct tsl_bpemerge *m, uint32_t left, uint32_t right)
 {
     uint64_t h = ((uint64_t)left << 32 | right) * UINT64_C(0x9e3779b97f4a7c15);
     return (size_t)((h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93) >> m->table_shift);
+}
+
+static void foresee(const struct tsl_bpemerge *m, uint32_t left, uint32_t right)
+{
+    TSL_PREFETCH(&m->table[place(m, left, right)]);
 }
 
 static struct pair *find(const struct tsl_bpemerge *m, uint32_t left, uint32_t right)
@@ -259,8 +268,7 @@ int tsl_bpemerge_create(struct tsl_bpemerge **out, const struct tsl_bpemerge_opt
     if (!m)
         return rc;
     m->o = *o;
-    /* Two word ends aside; neighbours and units have 32 bits, holes 31. */
-    if (o->nslots >= HOLE - 2 || o->nwords >= HOLE - 2 - o->nslots) {
+    if (o->nslots >= HOLE - 64 || o->nwords >= HOLE - 64 - o->nslots) {
         rc = tsl_err_set(
             err, TSL_EUSAGE,
             "words of %zu symbols in all are too many: 2^31 is the limit; rare "
@@ -268,13 +276,13 @@ int tsl_bpemerge_create(struct tsl_bpemerge **out, const struct tsl_bpemerge_opt
             o->nslots);
         goto fail;
     }
-    size_t slots = o->nslots + o->nwords + 2;
+    size_t slots = o->nslots + o->nwords + 2 + AHEAD_PAIRS;
     m->units_cap = o->nwords + o->nslots / UNIT_SLOTS + 1;
     rc = charge(m, slots * 4 + m->units_cap * 12, err);
     if (rc < 0)
         goto fail;
     rc = TSL_ENOMEM;
-    m->slot = tsl_mem_resize(NULL, slots, sizeof *m->slot, "symbols", err);
+    m->slot = tsl_mem_alloc(slots, sizeof *m->slot, "symbols", err);
     m->unit = tsl_mem_resize(NULL, m->units_cap + 1, sizeof *m->unit, "words", err);
     m->unit_count =
         tsl_mem_resize(NULL, m->units_cap, sizeof *m->unit_count, "words", err);
@@ -421,19 +429,21 @@ static bool is_allowed(const struct tsl_bpemerge *m, uint32_t left, uint32_t rig
     return !m->o.allowed || m->o.allowed(m->o.ctx, left, right);
 }
 
-/* What the first pass knows of a pair while it counts. */
+/* What the first pass knows of a pair. */
 struct fresh {
     uint32_t left, right, last, n;
+    int64_t count;
 };
 
-/* The first pass: which pairs there are, their counts, and in how many units they stand. A
+/* The first pass: which pairs there are, their counts, and in how many units they stand.  A
  * pair's number is in its count's place meanwhile; not allowed: -1. */
-static int count_pairs(struct tsl_bpemerge *m, struct fresh **fresh, int64_t **count,
-                       size_t *cap, size_t *count_cap, struct tsl_err *err)
+static int count_pairs(struct tsl_bpemerge *m, struct fresh **fresh, size_t *cap,
+                       struct tsl_err *err)
 {
     for (size_t u = 0; u < m->nunits; u++) {
         for (size_t p = m->unit[u]; p < m->unit[u + 1]; p++) {
             uint32_t left = m->slot[p], right = m->slot[p + 1];
+            foresee(m, m->slot[p + AHEAD_PAIRS], m->slot[p + AHEAD_PAIRS + 1]);
             if (left == WORD_END || right == WORD_END)
                 continue;
             int rc = table_room(m, 1, err);
@@ -446,19 +456,15 @@ static int count_pairs(struct tsl_bpemerge *m, struct fresh **fresh, int64_t **c
                 if (!is_allowed(m, left, right))
                     continue;
                 rc = grow(m, fresh, cap, m->nbatches + 1, sizeof **fresh, "pairs", err);
-                if (rc == 0)
-                    rc = grow(m, count, count_cap, m->nbatches + 1, sizeof **count,
-                              "pairs", err);
                 if (rc < 0)
                     return rc;
                 pair->count = (int64_t)m->nbatches;
-                (*fresh)[m->nbatches] = (struct fresh){ left, right, NONE, 0 };
-                (*count)[m->nbatches++] = 0;
+                (*fresh)[m->nbatches++] = (struct fresh){ left, right, NONE, 0, 0 };
             }
             if (pair->count < 0)
                 continue;
             struct fresh *f = &(*fresh)[pair->count];
-            (*count)[pair->count] += (int64_t)m->unit_count[u];
+            f->count += (int64_t)m->unit_count[u];
             f->n += f->last != u;
             f->last = (uint32_t)u;
         }
@@ -472,6 +478,7 @@ static void list_units(struct tsl_bpemerge *m)
     for (size_t u = 0; u < m->nunits; u++) {
         for (size_t p = m->unit[u]; p < m->unit[u + 1]; p++) {
             uint32_t left = m->slot[p], right = m->slot[p + 1];
+            foresee(m, m->slot[p + AHEAD_PAIRS], m->slot[p + AHEAD_PAIRS + 1]);
             if (left == WORD_END || right == WORD_END)
                 continue;
             int64_t i = find(m, left, right)->count;
@@ -486,7 +493,7 @@ static void list_units(struct tsl_bpemerge *m)
 }
 
 static int first_batches(struct tsl_bpemerge *m, const struct fresh *fresh,
-                         const int64_t *count, struct tsl_err *err)
+                         struct tsl_err *err)
 {
     size_t n = m->nbatches;
     m->nbatches = 0;
@@ -505,7 +512,7 @@ static int first_batches(struct tsl_bpemerge *m, const struct fresh *fresh,
     list_units(m);
     for (size_t i = 0; i < n; i++) {
         struct pair *p = find(m, m->batch[i].left, m->batch[i].right);
-        p->count = count[i];
+        p->count = fresh[i].count;
         if (m->o.likelihood)
             link_batch(m, i);
         push(m, i, p);
@@ -518,18 +525,16 @@ int tsl_bpemerge_start(struct tsl_bpemerge *m, const uint64_t *count, size_t nid
                        struct tsl_err *err)
 {
     struct fresh *fresh = NULL;
-    int64_t *sum = NULL;
-    size_t cap = 0, sum_cap = 0;
+    size_t cap = 0;
     int rc = nids ? id_room(m, (uint32_t)(nids - 1), err) : 0;
     if (rc == 0 && m->o.likelihood && nids)
         memcpy(m->count, count, nids * sizeof *count);
     if (rc == 0)
-        rc = count_pairs(m, &fresh, &sum, &cap, &sum_cap, err);
+        rc = count_pairs(m, &fresh, &cap, err);
     if (rc == 0)
-        rc = first_batches(m, fresh, sum, err);
-    m->bytes -= cap * sizeof *fresh + sum_cap * sizeof *sum;
+        rc = first_batches(m, fresh, err);
+    m->bytes -= cap * sizeof *fresh;
     tsl_mem_free(fresh);
-    tsl_mem_free(sum);
     return rc;
 }
 
@@ -719,6 +724,20 @@ static int pool_room(struct tsl_bpemerge *m, size_t n, struct tsl_err *err)
                 err);
 }
 
+static void foresee_merge(const struct tsl_bpemerge *m, const struct merge *g,
+                          uint32_t id)
+{
+    const struct neighbour *nb = &m->nb[id];
+    if (nb->lost_l)
+        foresee(m, id, g->left);
+    if (nb->lost_r)
+        foresee(m, g->right, id);
+    if (nb->n_l)
+        foresee(m, id, g->id);
+    if (nb->n_r)
+        foresee(m, g->id, id);
+}
+
 /* Pairs that are no longer there. */
 static void lose(struct tsl_bpemerge *m, const struct merge *g)
 {
@@ -726,6 +745,8 @@ static void lose(struct tsl_bpemerge *m, const struct merge *g)
         uint32_t id = m->touched[i];
         const struct neighbour *nb = &m->nb[id];
         struct pair *p;
+        if (i + AHEAD_PAIRS < m->ntouched)
+            foresee_merge(m, g, m->touched[i + AHEAD_PAIRS]);
         /* "abab": the first ab came next to the second's a, for a moment. */
         if (id == g->id && m->nb[g->left].n_r)
             m->nb[g->left].won_r -= nb->lost_l;
@@ -839,9 +860,16 @@ static int merge_batch(struct tsl_bpemerge *m, struct merge *g, size_t batch,
                        struct tsl_err *err)
 {
     struct batch *b = &m->batch[batch];
+    const uint32_t *unit = m->pool + b->begin;
     int rc = 0;
     for (uint32_t i = 0; i < b->n && rc == 0; i++) {
-        g->unit = m->pool[b->begin + i];
+        g->unit = unit[i];
+        if (i + 2 * AHEAD_UNITS < b->n)
+            TSL_PREFETCH(&m->unit[unit[i + 2 * AHEAD_UNITS]]);
+        if (i + AHEAD_UNITS < b->n) {
+            TSL_PREFETCH(&m->unit_count[unit[i + AHEAD_UNITS]]);
+            TSL_PREFETCH(&m->slot[m->unit[unit[i + AHEAD_UNITS]]]);
+        }
         rc = merge_unit(m, g, err);
     }
     b->n = 0;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "text/bpetrain.h"
 
@@ -155,14 +156,16 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < rounds; i++) {
         struct tsl_bpetrain *t = NULL;
         struct tsl_err err = { 0 };
+        clock_t began = clock();
         if (tsl_bpetrain_run(&t, &list, &o, &err) < 0)
             fail(err.msg);
+        double cpu = (double)(clock() - began) / CLOCKS_PER_SEC;
         fprintf(stderr,
                 "%zu words: %zu tokens, %zu merges, %" PRIu64 " pairs, %" PRIu64
-                " symbols, %.1f MB; count %.3f s, merge %.3f s\n",
+                " symbols, %.1f MB; count %.3f s, merge %.3f s; CPU %.3f s\n",
                 list.n, t->n, t->nmerges, t->stats.pairs, t->stats.symbols,
                 1e-6 * (double)t->stats.peak_bytes, t->stats.count_seconds,
-                t->stats.merge_seconds);
+                t->stats.merge_seconds, cpu);
         if (show && i == 0)
             print(t);
         tsl_bpetrain_destroy(t);
