@@ -85,11 +85,18 @@ static bool is_char(uint32_t cp)
     return cp != 0 && cp != ' ' && cp != UNK_CHAR && cp < NCODE;
 }
 
+/* Characters by code point, as they are counted. */
+struct tally {
+    uint64_t *counts; /* NCODE of them */
+    uint64_t all;
+    uint32_t end; /* behind the highest that came or is wanted */
+};
+
 /* Adds up the list's characters by code point. */
-static int count_chars(const struct tsl_wordlist *list, bool marks, uint64_t *counts,
-                       uint64_t *all, size_t *nsyms, struct tsl_err *err)
+static int count_chars(const struct tsl_wordlist *list, bool marks, struct tally *tally,
+                       size_t *nsyms, struct tsl_err *err)
 {
-    uint64_t sum = 0, with_ends = 0;
+    uint64_t with_ends = 0;
     *nsyms = 0;
     for (size_t i = 0; i < list->n; i++) {
         bool last;
@@ -99,7 +106,8 @@ static int count_chars(const struct tsl_wordlist *list, bool marks, uint64_t *co
             uint32_t cp;
             p += tsl_utf8_decode(p, end, &cp);
             if (is_char(cp)) {
-                counts[cp] += list->count[i];
+                tally->counts[cp] += list->count[i];
+                tally->end = cp >= tally->end ? cp + 1 : tally->end;
                 known++;
             }
         }
@@ -109,10 +117,9 @@ static int count_chars(const struct tsl_wordlist *list, bool marks, uint64_t *co
             return tsl_err_set(err, TSL_EFORMAT,
                                "training a vocabulary: counted words of more than 2^53 "
                                "characters");
-        sum += list->count[i] * known;
+        tally->all += list->count[i] * known;
         *nsyms += len + 1;
     }
-    *all = sum;
     if (*nsyms >= UINT32_MAX)
         return tsl_err_set(err, TSL_EUSAGE,
                            "training a vocabulary: different words of %zu characters; "
@@ -122,7 +129,7 @@ static int count_chars(const struct tsl_wordlist *list, bool marks, uint64_t *co
 }
 
 /* Marks the characters of opts.required_chars in wanted. */
-static size_t want_chars(struct tsl_slice chars, const uint64_t *counts, uint8_t *wanted)
+static size_t want_chars(struct tsl_slice chars, struct tally *tally, uint8_t *wanted)
 {
     size_t n = 0;
     for (const uint8_t *p = chars.data, *end = p + chars.len; p < end;) {
@@ -131,7 +138,8 @@ static size_t want_chars(struct tsl_slice chars, const uint64_t *counts, uint8_t
         if (!is_char(cp) || wanted[cp])
             continue;
         wanted[cp] = 1;
-        n += counts[cp] == 0;
+        tally->end = cp >= tally->end ? cp + 1 : tally->end;
+        n += tally->counts[cp] == 0;
     }
     return n;
 }
@@ -164,8 +172,8 @@ static void cover(struct tsl_unitext *t, struct tsl_unichar **order, size_t n,
     t->covered = all ? (double)sum / (double)all : 1;
 }
 
-static int find_alphabet(struct tsl_unitext *t, const uint64_t *counts,
-                         struct tsl_slice required, uint64_t all, double coverage,
+static int find_alphabet(struct tsl_unitext *t, struct tally *tally,
+                         struct tsl_slice required, double coverage,
                          struct tsl_unimem *mem, struct tsl_err *err)
 {
     size_t n = 0, k = 0;
@@ -173,22 +181,22 @@ static int find_alphabet(struct tsl_unitext *t, const uint64_t *counts,
     uint8_t *wanted = tsl_unimem_take(mem, NCODE, 1, "characters", err);
     if (!wanted)
         return TSL_ENOMEM;
-    for (uint32_t cp = 0; cp < NCODE; cp++)
-        n += counts[cp] > 0;
-    n += want_chars(required, counts, wanted);
+    n = want_chars(required, tally, wanted);
+    for (uint32_t cp = 0; cp < tally->end; cp++)
+        n += tally->counts[cp] > 0;
     t->chars = tsl_unimem_take(mem, n, sizeof *t->chars, "characters", err);
     t->nchars_taken = n;
     order = tsl_unimem_take(mem, n, sizeof *order, "characters", err);
     if (t->chars && order) {
-        for (uint32_t cp = 0; cp < NCODE; cp++)
-            if (counts[cp] || wanted[cp]) {
-                t->chars[k] = (struct tsl_unichar){ .count = counts[cp],
+        for (uint32_t cp = 0; cp < tally->end; cp++)
+            if (tally->counts[cp] || wanted[cp]) {
+                t->chars[k] = (struct tsl_unichar){ .count = tally->counts[cp],
                                                     .cp = cp,
                                                     .wanted = wanted[cp] };
                 order[k] = &t->chars[k];
                 k++;
             }
-        cover(t, order, n, all, coverage);
+        cover(t, order, n, tally->all, coverage);
     }
     tsl_unimem_give(mem, wanted, NCODE, 1);
     tsl_unimem_give(mem, order, n, sizeof *order);
@@ -254,16 +262,16 @@ int tsl_unitext_init(struct tsl_unitext *t, const struct tsl_wordlist *list,
                      const struct tsl_unitrain_opts *o, struct tsl_unimem *mem,
                      struct tsl_err *err)
 {
-    uint64_t all = 0;
+    struct tally tally = { 0 };
     uint32_t *sym_of = NULL;
     int rc = TSL_ENOMEM;
     *t = (struct tsl_unitext){ 0 };
-    uint64_t *counts = tsl_unimem_take(mem, NCODE, sizeof *counts, "characters", err);
-    if (!counts)
+    tally.counts = tsl_unimem_take(mem, NCODE, sizeof *tally.counts, "characters", err);
+    if (!tally.counts)
         goto out;
-    rc = count_chars(list, o->line_ends, counts, &all, &t->nsyms_taken, err);
+    rc = count_chars(list, o->line_ends, &tally, &t->nsyms_taken, err);
     if (rc == 0)
-        rc = find_alphabet(t, counts, o->required_chars, all, o->coverage, mem, err);
+        rc = find_alphabet(t, &tally, o->required_chars, o->coverage, mem, err);
     if (rc < 0)
         goto out;
     if (!t->nchars) {
@@ -275,7 +283,7 @@ int tsl_unitext_init(struct tsl_unitext *t, const struct tsl_wordlist *list,
     if (sym_of)
         rc = make_words(t, list, o->line_ends, sym_of, mem, err);
 out:
-    tsl_unimem_give(mem, counts, NCODE, sizeof *counts);
+    tsl_unimem_give(mem, tally.counts, NCODE, sizeof *tally.counts);
     tsl_unimem_give(mem, sym_of, NCODE, sizeof *sym_of);
     if (rc < 0)
         tsl_unitext_fini(t, mem);

@@ -76,7 +76,7 @@ static void it_gives_what_the_obvious_way_gives(void **state)
     struct slow_trainer *t = malloc(sizeof *t);
     size_t rounds = 0;
     assert_non_null(t);
-    for (uint64_t seed = 0; seed < 60; seed++) {
+    for (uint64_t seed = 0; seed < 40; seed++) {
         struct rnd r = rnd_make(seed, "unitrain");
         struct wordsof words = { 0 };
         struct tsl_err err = { 0 };
@@ -108,7 +108,7 @@ static void it_gives_what_the_obvious_way_gives(void **state)
         tsl_unitrain_destroy(u);
         tsl_wordlist_fini(&list);
     }
-    assert_true(rounds > 100);
+    assert_true(rounds > 60);
     free(t);
 }
 
