@@ -345,6 +345,7 @@ static void coder_destroy(void *coder)
         return;
     tsl_wordcache_fini(&c->cache);
     tsl_spmnorm_fini_run(&c->run);
+    tsl_longbpe_destroy(c->huge);
     tsl_mem_free(c->hits);
     tsl_mem_free(c->nodes);
     tsl_mem_free(c->symbols);
@@ -523,7 +524,7 @@ static int give(struct where *w, const struct tsl_spm_hit *hits, size_t n, size_
             rc = tsl_tokens_add(out, id, from, to, mark, err);
         } else if (m->byte_fallback) {
             rc = give_bytes(w, at, end, from, to, mark, err);
-        } else if (c->prev_unk && out->n) {
+        } else if (c->prev_unk) {
             if (spans)
                 out->end[out->n - 1] = to;
         } else {
@@ -547,6 +548,8 @@ static int encode_part(struct tsl_spm_coder *c, const uint8_t *s, size_t n,
     c->nhits = 0;
     if (how == TSL_SPM_UNIGRAM)
         return tsl_spm_unigram_encode(c, s, n, false, err);
+    if (how == TSL_SPM_BPE && n >= SPM_HUGE && m->may_stream)
+        return tsl_spm_bpe_huge(c, s, n, true, false, err);
     if (how == TSL_SPM_BPE)
         return tsl_spm_bpe_encode(c, s, n, err);
     if (how == TSL_SPM_WORD) {
@@ -618,8 +621,22 @@ static int encode_new(struct tsl_spm_coder *c, const uint8_t *s, size_t n,
 struct mark {
     size_t norm, ntokens;
     float total;
-    bool prev_space, word_next;
+    bool prev_space, word_next, prev_unk, in_huge;
 };
+
+static struct mark mark_at(const struct tsl_spm_coder *c, size_t norm, size_t ntokens,
+                           bool prev_space)
+{
+    return (struct mark){ norm,         ntokens,     c->total,  prev_space,
+                          c->word_next, c->prev_unk, c->in_huge };
+}
+
+/* Whether the last token is done.  Unknown text that goes on is the same token, whose end
+ * is told if it is wanted. */
+static bool is_done(const struct tsl_spm_coder *c, const struct tsl_tokens *out)
+{
+    return !c->prev_unk || c->m->byte_fallback || !(out->want & TSL_WANT_SPANS);
+}
 
 /* A part of the text: where it is, and its key, or for one character (SINGLE) its symbol. */
 struct part {
@@ -754,7 +771,13 @@ TSL_INLINE int encode_parts(struct where *w, struct tsl_slice text, size_t n, bo
         k = find_parts(c, w->s, *p, n, last, word, parts);
         for (size_t i = 0; i < k && rc == 0; i++) {
             uint32_t at = parts[i].at, len = parts[i].len & ~SINGLE;
-            if (parts[i].len & SINGLE) {
+            if (TSL_UNLIKELY(c->in_huge)) {
+                c->nhits = 0;
+                rc = tsl_spm_bpe_huge(c, w->s + at, len, false, false, err);
+                if (rc == 0)
+                    rc = give(w, c->hits, c->nhits, at, err);
+                c->in_huge = false;
+            } else if (parts[i].len & SINGLE) {
                 rc = encode_single(w, at, len, (uint32_t)parts[i].hash, unigram, plain,
                                    err);
             } else if (TSL_LIKELY(len <= SPM_SHORT)) {
@@ -765,12 +788,12 @@ TSL_INLINE int encode_parts(struct where *w, struct tsl_slice text, size_t n, bo
                     rc = give(w, c->hits, c->nhits, at, err);
             }
             *p = at + len;
-            if (last || rc < 0 || (c->prev_unk && !m->byte_fallback))
+            if (last || rc < 0 || !is_done(c, out))
                 continue;
             bool prev_space;
             raw_of(w, *p);
             if (tsl_spmnorm_resume(&m->norm, &c->run, text, w->seg, *p, &prev_space))
-                *mark = (struct mark){ *p, out->n, c->total, prev_space, c->word_next };
+                *mark = mark_at(c, *p, out->n, prev_space);
         }
     }
     return rc;
@@ -790,6 +813,30 @@ static uint64_t count_invalid(struct tsl_slice text)
     return n;
 }
 
+/* There is no cut between at and n, and the text goes on: as far as all ways are one. */
+static int encode_open(struct where *w, struct tsl_slice text, size_t at, size_t n,
+                       struct mark *mark, struct tsl_err *err)
+{
+    struct tsl_spm_coder *c = w->c;
+    const struct tsl_spm *m = c->m;
+    bool prev_space, unigram = m->file->options.algorithm == TSL_SPM_UNIGRAM;
+    c->nhits = 0;
+    int rc = unigram ? tsl_spm_unigram_encode(c, w->s + at, n - at, true, err)
+                     : tsl_spm_bpe_huge(c, w->s + at, n - at, !c->in_huge, true, err);
+    if (rc == 0)
+        rc = give(w, c->hits, c->nhits, at, err);
+    if (rc < 0 || c->nhits == 0)
+        return rc;
+    c->in_huge = !unigram;
+    for (size_t i = 0; i < c->nhits; i++)
+        at += c->hits[i].len;
+    raw_of(w, at);
+    if (is_done(c, w->out) &&
+        tsl_spmnorm_resume(&m->norm, &c->run, text, w->seg, at, &prev_space))
+        *mark = mark_at(c, at, w->out->n, prev_space);
+    return 0;
+}
+
 /* One block.  *used: the bytes of it that are done. */
 static int encode_block(struct tsl_spm_coder *c, struct tsl_slice text, uint32_t base,
                         bool last, size_t *used, struct tsl_tokens *out,
@@ -798,9 +845,11 @@ static int encode_block(struct tsl_spm_coder *c, struct tsl_slice text, uint32_t
     const struct tsl_spm *m = c->m;
     bool unigram = m->file->options.algorithm == TSL_SPM_UNIGRAM;
     bool started = c->run.started;
-    struct mark before = { 0, out->n, c->total, c->run.prev_space, c->word_next };
+    struct mark before = mark_at(c, 0, out->n, c->run.prev_space);
     struct mark mark = before;
     uint64_t invalid = c->run.invalid;
+    if (c->in_huge)
+        tsl_longbpe_save(c->huge);
     int rc = tsl_spmnorm_text(&m->norm, &c->run, text, last, err);
     if (rc < 0)
         return rc;
@@ -816,32 +865,24 @@ static int encode_block(struct tsl_spm_coder *c, struct tsl_slice text, uint32_t
         *used = text.len;
         return rc;
     }
-    if (mark.norm == 0 && unigram && n - at > BLOCK_BYTES / 2) {
-        /* no cut anywhere: as far as all ways are one */
-        c->nhits = 0;
-        rc = tsl_spm_unigram_encode(c, w.s + at, n - at, true, err);
-        if (rc == 0)
-            rc = give(&w, c->hits, c->nhits, at, err);
+    if (mark.norm == 0 && (unigram || m->may_stream) && n - at > BLOCK_BYTES / 2) {
+        rc = encode_open(&w, text, at, n, &mark, err);
         if (rc < 0)
             return rc;
-        for (size_t i = 0; i < c->nhits; i++)
-            at += c->hits[i].len;
-        raw_of(&w, at);
-        bool prev_space;
-        if (c->nhits && (!c->prev_unk || m->byte_fallback) &&
-            tsl_spmnorm_resume(&m->norm, &c->run, text, w.seg, at, &prev_space))
-            mark = (struct mark){ at, out->n, c->total, prev_space, c->word_next };
     }
     size_t seg = 0;
     *used = mark.norm ? tsl_spmnorm_raw(&c->run, &seg, mark.norm) : 0;
     if (*used == 0) {
         mark = before;
         c->run.started = started;
+        if (mark.in_huge)
+            tsl_longbpe_restore(c->huge);
     }
     out->n = mark.ntokens;
     c->total = mark.total;
     c->word_next = mark.word_next;
-    c->prev_unk = false;
+    c->prev_unk = mark.prev_unk;
+    c->in_huge = mark.in_huge;
     c->run.prev_space = mark.prev_space;
     if (c->run.invalid != invalid)
         c->run.invalid = invalid + count_invalid((struct tsl_slice){ text.data, *used });
@@ -861,7 +902,7 @@ static int encode(void *coder, struct tsl_slice text, bool first, bool last, siz
     if (first) {
         tsl_spmnorm_begin(&c->run);
         c->total = 0;
-        c->prev_unk = false;
+        c->prev_unk = c->in_huge = false;
         c->word_next = true;
     }
     for (;;) {

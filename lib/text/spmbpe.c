@@ -136,6 +136,9 @@ int tsl_spm_bpe_init(struct tsl_spm *m, const struct tsl_slice *texts,
             at = (at + 1) & m->merges_mask;
         m->merges[at] = all.list[i];
     }
+    /* user-defined symbols are not told by the trie, and what UNUSED pieces become again
+     * hangs on the whole text */
+    m->may_stream = !m->has_user && !m->has_unused;
     tsl_mem_free(all.list);
     tsl_mem_free(ranks);
     return rc < 0 ? rc : 0;
@@ -364,4 +367,53 @@ int tsl_spm_bpe_encode(struct tsl_spm_coder *c, const uint8_t *s, size_t n,
                        struct tsl_err *err)
 {
     return n <= SMALL ? encode_small(c, s, n, err) : encode_large(c, s, n, err);
+}
+
+static int64_t merge_few(void *ctx, const uint8_t *p, size_t n, size_t *first,
+                         struct tsl_err *err)
+{
+    struct tsl_spm_coder *c = ctx;
+    size_t before = c->nhits;
+    int rc = tsl_spm_bpe_encode(c, p, n, err);
+    size_t k = c->nhits - before;
+    if (rc < 0)
+        return rc;
+    *first = c->hits[before].len;
+    c->nhits = before;
+    return (int64_t)k;
+}
+
+static int put_hits(void *ctx, const uint8_t *p, const struct tsl_longbpe_token *tokens,
+                    size_t n, struct tsl_err *err)
+{
+    struct tsl_spm_coder *c = ctx;
+    int rc = 0;
+    for (size_t i = 0; i < n && rc == 0; p += tokens[i++].len) {
+        uint32_t sym = tokens[i].id, cp;
+        if (sym == TSL_LONGBPE_NONE) {
+            tsl_spm_char(p, &cp);
+            sym = tsl_spm_cell(c->m, cp) & SPM_NONE;
+        }
+        rc = add_symbol(c, sym, p, tokens[i].len, err);
+    }
+    return rc;
+}
+
+int tsl_spm_bpe_huge(struct tsl_spm_coder *c, const uint8_t *s, size_t n, bool begins,
+                     bool open, struct tsl_err *err)
+{
+    struct tsl_longbpe_opts o = { .trie = &c->m->trie,
+                                  .longest = c->m->longest,
+                                  .chars = true,
+                                  .merge = merge_few,
+                                  .put = put_hits,
+                                  .ctx = c };
+    size_t used;
+    if (!c->huge)
+        c->huge = tsl_longbpe_create(&o, err);
+    if (!c->huge)
+        return TSL_ENOMEM;
+    if (begins)
+        tsl_longbpe_begin(c->huge);
+    return tsl_longbpe_run(c->huge, s, n, open, &used, err);
 }

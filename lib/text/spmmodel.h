@@ -8,6 +8,7 @@
 #include "base/compiler.h"
 #include "base/err.h"
 #include "base/utf8.h"
+#include "text/longbpe.h"
 #include "text/spm.h"
 #include "text/spmnorm.h"
 #include "text/trie.h"
@@ -34,6 +35,7 @@ struct tsl_spm {
     bool suffix, byte_fallback, escape, has_user;
     bool whole;      /* nothing may be cut: see spmbpe.c */
     bool has_unused; /* bpe: pieces that are taken apart again */
+    bool may_stream; /* bpe: see tsl_spm_bpe_huge */
     uint32_t byte_ids[256];
     struct tsl_trie trie; /* pieces that text can give, spaces as in spmnorm.h */
     struct tsl_trie user; /* the user-defined among them */
@@ -81,7 +83,7 @@ struct tsl_spm_symbol {
     uint32_t sym, at, prev, next;
 };
 
-enum { SPM_SHORT = TSL_WORDKEY_MAX };
+enum { SPM_SHORT = TSL_WORDKEY_MAX, SPM_HUGE = 8 << 10 };
 
 struct tsl_spm_coder {
     const struct tsl_spm *m;
@@ -102,6 +104,10 @@ struct tsl_spm_coder {
     uint64_t *unjoin; /* by piece: the pair that made it last, for UNUSED ones */
     uint32_t *stack;
     size_t stack_cap;
+
+    /* bpe: a part that is too long to be joined as a whole; made when the first one comes */
+    struct tsl_longbpe *huge;
+    bool in_huge; /* the text goes on inside of one: huge has what came before */
 };
 
 /* The sum moved on by the piece's score, rounded as SentencePiece rounds. */
@@ -171,6 +177,12 @@ int tsl_spm_bpe_init(struct tsl_spm *m, const struct tsl_slice *texts,
                      const uint32_t *ids, size_t n, struct tsl_err *err);
 int tsl_spm_bpe_encode(struct tsl_spm_coder *c, const uint8_t *s, size_t n,
                        struct tsl_err *err);
+
+/* The same for a part of any length, which begins here or goes on from the last call; open:
+ * the text goes on in a way not known yet: hits only as far as they are certain, which may
+ * be none at all.  Only where m->may_stream. */
+int tsl_spm_bpe_huge(struct tsl_spm_coder *c, const uint8_t *s, size_t n, bool begins,
+                     bool open, struct tsl_err *err);
 
 /* spmunigram.c */
 int tsl_spm_unigram_init(struct tsl_spm *m, struct tsl_err *err);
