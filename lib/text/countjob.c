@@ -15,7 +15,7 @@ enum {
     ROWS = 1024, /* split at a time */
     BATCH_MIN = 64 << 10,
     BATCH_MAX = 1 << 20,
-    LONG_MIN = 512 << 10,
+    LONG_MIN = 128 << 10,
     CUTTER_BYTES = 2 << 20,  /* tables and buffers of a cutter, whatever the text */
     INPUT_BYTES = 2 << 20,   /* of the reader */
     PROGRAM_BYTES = 16 << 20 /* beside opts.memory */
