@@ -3,19 +3,24 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/mem.h"
 
-enum { ID_BITS = 20, RANK_BITS = 24 };
+/* A place in a short piece and a rank share 32 bits. */
+enum { ID_BITS = 20, RANK_BITS = 24, PLACE_BITS = 6 };
 #define NO_RANK UINT32_MAX
 #define EMPTY UINT64_MAX
 
 struct tsl_bytebpecore {
+    void *pages; /* of slots and grid */
+    size_t pages_bytes;
     uint64_t *slots; /* left id, right id, rank: 20 + 20 + 24 bits; at most half taken */
     unsigned shift;  /* 64 - log2 of their number */
     size_t nslots, npairs;
-    uint32_t *merged; /* by rank; NULL: the rank itself is the id */
+    uint32_t *merged; /* by rank; NULL: the rank and first_merged are the id */
+    uint32_t first_merged;
     uint32_t byte_id[256];
-    uint32_t grid[256][256]; /* ranks of pairs of single bytes, by the bytes */
+    uint32_t (*grid)[256]; /* ranks of pairs of single bytes, by the bytes */
 };
 
 static inline uint64_t pair_key(uint32_t left, uint32_t right)
@@ -28,11 +33,10 @@ static inline size_t slot_of(const struct tsl_bytebpecore *c, uint64_t key)
     return (size_t)(key * UINT64_C(0x9E3779B97F4A7C15) >> c->shift);
 }
 
-static inline uint32_t rank_of(const struct tsl_bytebpecore *c, uint32_t left,
-                               uint32_t right)
+/* The rank of the pair with this key, whose slot is at or behind i. */
+static inline uint32_t rank_at(const struct tsl_bytebpecore *c, uint64_t key, size_t i)
 {
-    uint64_t key = pair_key(left, right);
-    for (size_t i = slot_of(c, key);; i = (i + 1) & (c->nslots - 1)) {
+    for (;; i = (i + 1) & (c->nslots - 1)) {
         uint64_t slot = c->slots[i];
         if (slot >> RANK_BITS == key)
             return (uint32_t)(slot & ((1U << RANK_BITS) - 1));
@@ -41,21 +45,36 @@ static inline uint32_t rank_of(const struct tsl_bytebpecore *c, uint32_t left,
     }
 }
 
-static inline uint32_t merged_of(const struct tsl_bytebpecore *c, uint32_t rank)
+static inline uint32_t rank_of(const struct tsl_bytebpecore *c, uint32_t left,
+                               uint32_t right)
 {
-    return c->merged ? c->merged[rank] : rank;
+    uint64_t key = pair_key(left, right);
+    return rank_at(c, key, slot_of(c, key));
 }
 
+static inline uint32_t merged_of(const struct tsl_bytebpecore *c, uint32_t rank)
+{
+    return c->merged ? c->merged[rank] : rank + c->first_merged;
+}
+
+/* Words that are met for the first time are seldom enough for nothing of this to be in a
+ * near cache by then: large pages save the misses of the TLB, at least. */
 static int slots_make(struct tsl_bytebpecore *c, size_t npairs, struct tsl_err *err)
 {
-    size_t n = 256;
+    const size_t huge = 2 << 20;
+    size_t n = 256, bytes;
     unsigned bits = 8;
     for (; n < 2 * npairs; n *= 2)
         bits++;
-    c->slots = tsl_mem_alloc(n, sizeof *c->slots, "merges", err);
-    if (!c->slots)
+    bytes = n * sizeof *c->slots + 256 * sizeof *c->grid;
+    c->pages_bytes = (bytes + huge - 1) / huge * huge;
+    c->pages = tsl_pages_map(c->pages_bytes, "merges", err);
+    if (!c->pages)
         return TSL_ENOMEM;
-    memset(c->slots, 0xff, n * sizeof *c->slots);
+    tsl_pages_want_huge(c->pages, c->pages_bytes);
+    c->slots = c->pages;
+    c->grid = (uint32_t(*)[256])(c->slots + n);
+    memset(c->slots, 0xff, bytes);
     c->nslots = n;
     c->shift = 64 - bits;
     return 0;
@@ -81,35 +100,58 @@ static void grid_fill(struct tsl_bytebpecore *c)
                                 : rank_of(c, c->byte_id[a], c->byte_id[b]);
 }
 
+/* A rank and its place in one number: the least of them is the leftmost of the lowest. */
+static inline uint32_t placed(uint32_t rank, size_t at)
+{
+    return rank == NO_RANK ? NO_RANK : rank << PLACE_BITS | (uint32_t)at;
+}
+
+/* Tokens stay where their first bytes are; live has a bit for each. */
 static int64_t merge_short(const struct tsl_bytebpecore *c, const uint8_t *p, size_t n,
                            uint32_t *out)
 {
-    uint32_t ids[TSL_BYTEBPE_SHORT_BYTES + 1], ranks[TSL_BYTEBPE_SHORT_BYTES + 1];
+    uint32_t ids[TSL_BYTEBPE_SHORT_BYTES], ranks[TSL_BYTEBPE_SHORT_BYTES + 4];
+    uint64_t live = ~UINT64_C(0) >> (TSL_BYTEBPE_SHORT_BYTES - n);
+    size_t k = 0;
     for (size_t i = 0; i < n; i++)
         ids[i] = c->byte_id[p[i]];
     for (size_t i = 0; i + 1 < n; i++)
-        ranks[i] = c->grid[p[i]][p[i + 1]];
-    ranks[n - 1] = NO_RANK; /* the last token has no neighbour */
-    while (n > 1) {
-        uint32_t best = ranks[0];
-        size_t at = 0;
-        for (size_t i = 1; i + 1 < n; i++)
-            if (ranks[i] < best) {
-                best = ranks[i];
-                at = i;
-            }
-        if (best == NO_RANK)
+        ranks[i] = placed(c->grid[p[i]][p[i + 1]], i);
+    for (size_t i = n - 1; i < n + 3; i++)
+        ranks[i] = NO_RANK; /* the last token has no neighbour */
+    for (;;) {
+        uint32_t best[4] = { NO_RANK, NO_RANK, NO_RANK, NO_RANK };
+        for (size_t i = 0; i + 1 < n; i += 4)
+            for (size_t j = 0; j < 4; j++)
+                best[j] = ranks[i + j] < best[j] ? ranks[i + j] : best[j];
+        best[0] = best[1] < best[0] ? best[1] : best[0];
+        best[2] = best[3] < best[2] ? best[3] : best[2];
+        uint32_t least = best[2] < best[0] ? best[2] : best[0];
+        if (least == NO_RANK)
             break;
-        ids[at] = merged_of(c, best);
-        memmove(ids + at + 1, ids + at + 2, (n - at - 2) * sizeof *ids);
-        memmove(ranks + at + 1, ranks + at + 2, (n - at - 2) * sizeof *ranks);
-        n--;
-        ranks[at] = at + 1 < n ? rank_of(c, ids[at], ids[at + 1]) : NO_RANK;
-        if (at)
-            ranks[at - 1] = rank_of(c, ids[at - 1], ids[at]);
+        size_t at = least & ((1U << PLACE_BITS) - 1);
+        uint64_t behind = live & (~UINT64_C(1) << at), before;
+        size_t right = (size_t)__builtin_ctzll(behind);
+        uint32_t id = merged_of(c, least >> PLACE_BITS);
+        live &= ~(UINT64_C(1) << right);
+        behind &= behind - 1;
+        before = live & ((UINT64_C(1) << at) - 1);
+        ids[at] = id;
+        ranks[right] = NO_RANK;
+        ranks[at] = NO_RANK;
+        /* both are fetched before either is looked at */
+        size_t left = before ? 63 - (size_t)__builtin_clzll(before) : 0;
+        uint64_t key = pair_key(ids[left], id);
+        size_t slot = slot_of(c, key);
+        TSL_PREFETCH(&c->slots[slot]);
+        if (behind)
+            ranks[at] = placed(rank_of(c, id, ids[__builtin_ctzll(behind)]), at);
+        if (before)
+            ranks[left] = placed(rank_at(c, key, slot), left);
     }
-    memcpy(out, ids, n * sizeof *out);
-    return (int64_t)n;
+    for (; live; live &= live - 1)
+        out[k++] = ids[__builtin_ctzll(live)];
+    return (int64_t)k;
 }
 
 /* A long piece: tokens in a doubly linked list over their first bytes, and a heap of
@@ -251,6 +293,7 @@ static int from_merges(struct tsl_bytebpecore *c, const struct tsl_vocab *vocab,
                        const struct tsl_tokfile_merge *merges, size_t n,
                        struct tsl_err *err)
 {
+    bool in_order = true;
     if (n >= 1U << RANK_BITS)
         return tsl_err_set(err, TSL_EUSAGE, "%zu merges; at most %u are supported", n,
                            (1U << RANK_BITS) - 1);
@@ -274,6 +317,12 @@ static int from_merges(struct tsl_bytebpecore *c, const struct tsl_vocab *vocab,
                                i, m->merged, m->left, m->right);
         c->merged[i] = m->merged;
         pair_put(c, m->left, m->right, (uint32_t)i);
+        in_order = in_order && m->merged == merges[0].merged + i;
+    }
+    if (in_order) { /* as in GPT-2 */
+        c->first_merged = n ? merges[0].merged : 0;
+        tsl_mem_free(c->merged);
+        c->merged = NULL;
     }
     grid_fill(c);
     return 0;
@@ -288,6 +337,7 @@ static int from_ranks(struct tsl_bytebpecore *c, const struct tsl_vocab *vocab,
                       bool *proper, struct tsl_err *err)
 {
     uint32_t size = tsl_vocab_size(vocab), *ids = NULL;
+    bool unique = tsl_vocab_duplicates(vocab) == 0;
     struct tsl_bytebpe_scratch s = { .max_bytes = SIZE_MAX };
     int rc = slots_make(c, tsl_vocab_count(vocab), err);
     if (rc < 0)
@@ -295,10 +345,9 @@ static int from_ranks(struct tsl_bytebpecore *c, const struct tsl_vocab *vocab,
     ids = tsl_mem_alloc(tsl_vocab_longest(vocab) + 1, sizeof *ids, "merges", err);
     if (!ids)
         return TSL_ENOMEM;
-    memset(c->grid, 0xff, sizeof c->grid);
     for (uint32_t id = 0; id < size && rc >= 0; id++) {
         struct tsl_slice t = tsl_vocab_token(vocab, id);
-        if (t.len < 2 || tsl_vocab_find(vocab, t) != (int64_t)id)
+        if (t.len < 2 || (!unique && tsl_vocab_find(vocab, t) != (int64_t)id))
             continue;
         int64_t n = tsl_bytebpecore_merge(c, &s, t, ids, err);
         if (n < 0)
@@ -375,7 +424,8 @@ void tsl_bytebpecore_destroy(struct tsl_bytebpecore *c)
 {
     if (!c)
         return;
-    tsl_mem_free(c->slots);
+    if (c->pages)
+        tsl_pages_unmap(c->pages, c->pages_bytes);
     tsl_mem_free(c->merged);
     tsl_mem_free(c);
 }

@@ -4,7 +4,7 @@
  * until no pair is left that may merge.  Short pieces by scanning an array, long ones with
  * a heap: n log n whatever the bytes.
  * Order: pure function of vocabulary and bytes.
- * Memory: 8 bytes for each merge, twice over, and 256 KiB; a long piece takes 28 bytes of
+ * Memory: up to 36 bytes for each merge and 256 KiB, in steps of 2 MiB; a long piece takes 28 bytes of
  * scratch for each of its bytes.
  * Threads: read-only once made; a scratch has one owner.
  * Source: R. Sennrich, B. Haddow, A. Birch, "Neural Machine Translation of Rare Words with

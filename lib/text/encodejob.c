@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/endian.h"
 #include "base/mem.h"
 #include "base/quote.h"
@@ -127,21 +128,30 @@ static int make_decimals(struct job *j, struct tsl_err *err)
     j->ndecimal = n < 1000000 ? n : 1000000;
     j->decimal = tsl_mem_alloc((size_t)j->ndecimal + 1, 8, "a table of numbers", err);
     for (uint32_t i = 0; j->decimal && i < j->ndecimal; i++) {
-        char s[24];
-        s[7] = (char)snprintf(s, sizeof s, "%" PRIu32 " ", i);
-        memcpy(&j->decimal[i], s, 8);
+        uint64_t digits = ' ', len = 1;
+        uint32_t rest = i;
+        do {
+            digits = digits << 8 | (uint64_t)('0' + rest % 10);
+            rest /= 10;
+            len++;
+        } while (rest > 0);
+        j->decimal[i] = TSL_LE64(digits | len << 56);
     }
     return j->decimal ? 0 : TSL_ENOMEM;
 }
 
-/* "12 7 345 ", into room for 11 bytes each and 8. */
+/* "12 7 345 ", into room for 11 bytes each and 8.  The length comes with the digits: taken
+ * from what was stored, each number would wait for the store before it. */
 static uint8_t *put_numbers(const struct job *j, uint8_t *to, const uint32_t *ids,
                             size_t n)
 {
+    const uint64_t *decimal = j->decimal;
+    const uint32_t ndecimal = j->ndecimal;
     for (size_t i = 0; i < n; i++) {
-        if (ids[i] < j->ndecimal) {
-            memcpy(to, &j->decimal[ids[i]], 8);
-            to += to[7];
+        if (TSL_LIKELY(ids[i] < ndecimal)) {
+            uint64_t digits = decimal[ids[i]];
+            memcpy(to, &digits, sizeof digits);
+            to += TSL_LE64(digits) >> 56;
         } else {
             to += sprintf((char *)to, "%" PRIu32 " ", ids[i]);
         }

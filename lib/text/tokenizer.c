@@ -533,8 +533,8 @@ static int open_spm(struct tsl_tokenizer *t, struct tsl_slice bytes, const char 
     return rc;
 }
 
-static int open_hf(struct tsl_tokenizer *t, struct tsl_slice text, const char *name,
-                   struct tsl_err *err)
+static int open_hf(struct tsl_tokenizer *t, const struct tsl_jsonval *root,
+                   const char *name, struct tsl_err *err)
 {
     struct tsl_tokfile_hf_notes notes;
     struct tsl_hfpipe *p;
@@ -544,7 +544,7 @@ static int open_hf(struct tsl_tokenizer *t, struct tsl_slice text, const char *n
     if (rc == 0)
         rc = wrong_pattern(t, name, err);
     if (rc == 0)
-        rc = tsl_tokfile_hf_parse(&p, text, name, &notes, err);
+        rc = tsl_tokfile_hf_take(&p, root, name, &notes, err);
     if (rc < 0)
         return rc;
     tsl_hfpipe_destroy(t->pipe);
@@ -687,8 +687,10 @@ static int open_json(struct tsl_tokenizer *t, struct tsl_slice text, const char 
     bool hf = tsl_jsonread_kind(model) == TSL_JSON_OBJECT ||
               tsl_jsonread_kind(tsl_jsonread_get(v, "added_tokens")) == TSL_JSON_ARRAY ||
               tsl_jsonread_kind(tsl_jsonread_get(v, "version")) == TSL_JSON_STRING;
+    if (hf)
+        rc = open_hf(t, v, name, err);
     tsl_jsonread_destroy(doc);
-    return hf ? open_hf(t, text, name, err) : open_beside(t, path, true, err);
+    return hf ? rc : open_beside(t, path, true, err);
 }
 
 static bool begins(struct tsl_slice s, const char *with)

@@ -1220,21 +1220,28 @@ static int parse_all(struct tsl_hfpipe *p, json v, const char *name,
     return rc < 0 ? rc : tsl_hfpipe_build(p, err);
 }
 
-int tsl_tokfile_hf_parse(struct tsl_hfpipe **p, struct tsl_slice text, const char *name,
-                         struct tsl_tokfile_hf_notes *notes, struct tsl_err *err)
+int tsl_tokfile_hf_take(struct tsl_hfpipe **p, json root, const char *name,
+                        struct tsl_tokfile_hf_notes *notes, struct tsl_err *err)
 {
-    struct tsl_jsonread *doc;
     if (notes)
         notes->text[0] = '\0';
-    int rc = tsl_jsonread_parse(&doc, text, name, err);
-    if (rc < 0)
-        return rc;
     struct tsl_hfpipe *made = tsl_hfpipe_create(err);
-    rc = made ? parse_all(made, tsl_jsonread_root(doc), name, notes, err) : TSL_ENOMEM;
-    tsl_jsonread_destroy(doc);
+    int rc = made ? parse_all(made, root, name, notes, err) : TSL_ENOMEM;
     if (rc < 0)
         tsl_hfpipe_destroy(made);
     else
         *p = made;
+    return rc;
+}
+
+int tsl_tokfile_hf_parse(struct tsl_hfpipe **p, struct tsl_slice text, const char *name,
+                         struct tsl_tokfile_hf_notes *notes, struct tsl_err *err)
+{
+    struct tsl_jsonread *doc;
+    int rc = tsl_jsonread_parse(&doc, text, name, err);
+    if (rc < 0)
+        return rc;
+    rc = tsl_tokfile_hf_take(p, tsl_jsonread_root(doc), name, notes, err);
+    tsl_jsonread_destroy(doc);
     return rc;
 }

@@ -24,6 +24,11 @@ struct tsl_tokfile_hf_notes {
 int tsl_tokfile_hf_parse(struct tsl_hfpipe **p, struct tsl_slice text, const char *name,
                          struct tsl_tokfile_hf_notes *notes, struct tsl_err *err);
 
+/* The same of a file that is parsed already. */
+int tsl_tokfile_hf_take(struct tsl_hfpipe **p, const struct tsl_jsonval *root,
+                        const char *name, struct tsl_tokfile_hf_notes *notes,
+                        struct tsl_err *err);
+
 /* Single parts, as the file has them; null is none.  Each takes the place of what p has. */
 int tsl_tokfile_hf_normalizer(struct tsl_hfpipe *p, const struct tsl_jsonval *v,
                               const char *name, struct tsl_err *err);

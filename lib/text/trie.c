@@ -15,6 +15,7 @@ enum {
 };
 
 struct key {
+    uint64_t head; /* the first bytes, as a number: nearly all that sorting looks at */
     const uint8_t *data;
     size_t len;
     uint32_t value, index;
@@ -46,6 +47,8 @@ struct builder {
 static int compare(const void *x, const void *y)
 {
     const struct key *a = x, *b = y;
+    if (a->head != b->head)
+        return a->head < b->head ? -1 : 1;
     size_t n = a->len < b->len ? a->len : b->len;
     int c = n ? memcmp(a->data, b->data, n) : 0;
     if (c)
@@ -53,6 +56,15 @@ static int compare(const void *x, const void *y)
     if (a->len != b->len)
         return a->len < b->len ? -1 : 1;
     return a->index < b->index ? -1 : 1;
+}
+
+/* Zeros stand for what is not there: where two heads differ, so do the keys. */
+static uint64_t head_of(struct tsl_slice s)
+{
+    uint64_t head = 0;
+    for (size_t i = 0; i < 8; i++)
+        head = head << 8 | (i < s.len ? s.data[i] : 0);
+    return head;
 }
 
 /* Bit i of the result is bit i ^ by of w. */
@@ -246,7 +258,7 @@ int tsl_trie_build(struct tsl_trie *t, const struct tsl_slice *keys,
     if (!b.keys)
         goto out;
     for (size_t i = 0; i < n; i++)
-        b.keys[i] = (struct key){ keys[i].data, keys[i].len,
+        b.keys[i] = (struct key){ head_of(keys[i]), keys[i].data, keys[i].len,
                                   values ? values[i] : (uint32_t)i, (uint32_t)i };
     qsort(b.keys, n, sizeof *b.keys, compare);
     rc = build(&b, n, err);
