@@ -136,9 +136,7 @@ int tsl_spm_bpe_init(struct tsl_spm *m, const struct tsl_slice *texts,
             at = (at + 1) & m->merges_mask;
         m->merges[at] = all.list[i];
     }
-    /* user-defined symbols are not told by the trie, and what UNUSED pieces become again
-     * hangs on the whole text */
-    m->may_stream = !m->has_user && !m->has_unused;
+    m->may_stream = !m->has_unused; /* which hang on the whole text */
     tsl_mem_free(all.list);
     tsl_mem_free(ranks);
     return rc < 0 ? rc : 0;
@@ -399,6 +397,32 @@ static int put_hits(void *ctx, const uint8_t *p, const struct tsl_longbpe_token 
     return rc;
 }
 
+/* The first user-defined symbol in s[at, n): where it begins, its bytes and id; n and -1 if
+ * there is none.  Where s goes on, only what is certain. */
+static size_t next_user(const struct tsl_spm *m, const uint8_t *s, size_t at, size_t n,
+                        bool open, size_t *len, int64_t *id)
+{
+    uint32_t cp;
+    *id = -1;
+    *len = 0;
+    if (!m->has_user)
+        return n;
+    for (; at < n; at += tsl_spm_char(s + at, &cp)) {
+        uint64_t state = tsl_trie_root(&m->user);
+        if (open && n - at < m->longest)
+            return at;
+        for (size_t i = at; i < n && tsl_trie_step(&m->user, &state, s[i]); i++) {
+            if (tsl_trie_value(&m->user, state) >= 0) {
+                *id = tsl_trie_value(&m->user, state);
+                *len = i + 1 - at;
+            }
+        }
+        if (*id >= 0)
+            return at;
+    }
+    return n;
+}
+
 int tsl_spm_bpe_huge(struct tsl_spm_coder *c, const uint8_t *s, size_t n, bool begins,
                      bool open, struct tsl_err *err)
 {
@@ -408,12 +432,25 @@ int tsl_spm_bpe_huge(struct tsl_spm_coder *c, const uint8_t *s, size_t n, bool b
                                   .merge = merge_few,
                                   .put = put_hits,
                                   .ctx = c };
-    size_t used;
+    size_t used, len = 0;
+    int rc = 0;
     if (!c->huge)
         c->huge = tsl_longbpe_create(&o, err);
     if (!c->huge)
         return TSL_ENOMEM;
-    if (begins)
-        tsl_longbpe_begin(c->huge);
-    return tsl_longbpe_run(c->huge, s, n, open, &used, err);
+    for (size_t at = 0; at < n && rc == 0; at += len) {
+        int64_t user;
+        size_t to = next_user(c->m, s, at, n, open, &len, &user);
+        bool goes_on = open && user < 0;
+        if (begins)
+            tsl_longbpe_begin(c->huge);
+        rc = tsl_longbpe_run(c->huge, s + at, to - at, goes_on, &used, err);
+        if (goes_on)
+            break;
+        if (rc == 0 && user >= 0)
+            rc = tsl_spm_add_hit(c, (uint32_t)user, len, err);
+        begins = true;
+        at = to;
+    }
+    return rc;
 }
