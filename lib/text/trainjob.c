@@ -53,13 +53,14 @@ static size_t room_bytes(const struct tsl_trainjob_opts *o)
     return all > o->count.held ? all - o->count.held : 0;
 }
 
+#define WAY_OUT "(-m gives more memory, --min-count leaves words out)"
+
 static int too_many_words(const struct tsl_trainjob_opts *o, size_t n,
                           struct tsl_err *err)
 {
     return tsl_err_set(err, TSL_ENOMEM,
-                       "%zu different words and more fill the memory (%zu MiB): -m gives "
-                       "more, --min-count=%" PRIu64 " leaves rare words out",
-                       n, o->count.memory >> 20, o->min_count > 1 ? 2 * o->min_count : 2);
+                       "%zu different words and more fill the memory of %zu MiB " WAY_OUT,
+                       n, o->count.memory >> 20);
 }
 
 /* All words that are not too rare, while they fit. */
@@ -144,16 +145,8 @@ static struct tsl_slice *all_specials(const struct tsl_trainspec *s, struct tsl_
     return all;
 }
 
-static int train_memory(const struct job *j, size_t *memory, struct tsl_err *err)
-{
-    size_t room = room_bytes(j->o);
-    if (room <= j->st->list_bytes)
-        return too_many_words(j->o, j->list.n, err);
-    *memory = room - j->st->list_bytes;
-    return 0;
-}
-
-static int run_bpe(struct job *j, const struct tsl_slice *specials, struct tsl_err *err)
+static int run_bpe(struct job *j, const struct tsl_slice *specials, size_t memory,
+                   struct tsl_err *err)
 {
     static const uint8_t prefix[] = "##";
     const struct tsl_trainjob_opts *o = j->o;
@@ -185,9 +178,8 @@ static int run_bpe(struct job *j, const struct tsl_slice *specials, struct tsl_e
         b.rule = &rule;
         b.max_token_length = 0;
     }
-    int rc = train_memory(j, &b.memory, err);
-    if (rc == 0)
-        rc = tsl_bpetrain_run(&j->bpe, &j->list, &b, err);
+    b.memory = memory;
+    int rc = tsl_bpetrain_run(&j->bpe, &j->list, &b, err);
     if (rc < 0)
         return rc;
     const struct tsl_bpetrain *t = j->bpe;
@@ -208,7 +200,7 @@ static int run_bpe(struct job *j, const struct tsl_slice *specials, struct tsl_e
     return 0;
 }
 
-static int run_unigram(struct job *j, const struct tsl_slice *specials,
+static int run_unigram(struct job *j, const struct tsl_slice *specials, size_t memory,
                        struct tsl_err *err)
 {
     const struct tsl_trainjob_opts *o = j->o;
@@ -223,9 +215,8 @@ static int run_unigram(struct job *j, const struct tsl_slice *specials,
     u.hard_vocab_limit = false;
     u.nthreads = o->count.nthreads;
     u.progress = o->progress ? &o->progress->uni : NULL;
-    int rc = train_memory(j, &u.memory, err);
-    if (rc == 0)
-        rc = tsl_unitrain_run(&j->uni, &j->list, &u, err);
+    u.memory = memory;
+    int rc = tsl_unitrain_run(&j->uni, &j->list, &u, err);
     if (rc < 0)
         return rc;
     const struct tsl_unitrain_stats *s = &j->uni->stats;
@@ -241,12 +232,19 @@ static int run_unigram(struct job *j, const struct tsl_slice *specials,
 static int train(struct job *j, struct tsl_err *err)
 {
     double start = tsl_seconds();
+    size_t room = room_bytes(j->o), words = (size_t)j->st->list_bytes;
+    if (room <= words)
+        return too_many_words(j->o, j->list.n, err);
+    struct tsl_err why = { 0 };
     struct tsl_slice *specials = all_specials(&j->o->spec, err);
-    int rc = TSL_ENOMEM;
-    if (specials)
-        rc = j->o->spec.kind == TSL_TRAIN_UNIGRAM ? run_unigram(j, specials, err)
-                                                  : run_bpe(j, specials, err);
+    if (!specials)
+        return TSL_ENOMEM;
+    int rc = j->o->spec.kind == TSL_TRAIN_UNIGRAM
+                 ? run_unigram(j, specials, room - words, &why)
+                 : run_bpe(j, specials, room - words, &why);
     tsl_mem_free(specials);
+    if (rc < 0)
+        tsl_err_set(err, rc, "%s%s", why.msg, rc == TSL_ENOMEM ? " " WAY_OUT : "");
     j->st->train_seconds = tsl_seconds() - start;
     return rc;
 }
