@@ -42,6 +42,7 @@ struct run {
     uint64_t *code_count;   /* CODES */
     uint8_t *code_kinds;    /* CODES: bit k: came as variant k */
     uint32_t *id[VARIANTS]; /* CODES each: the id + 1 */
+    uint32_t top;           /* no code of the words is as high */
     struct code *codes;
     size_t ncodes, codes_cap;
     uint32_t *word;
@@ -121,18 +122,11 @@ static size_t count_chars(struct tsl_slice s)
     return n;
 }
 
-/* A token that is not there yet, left and right joined. */
-static int token_add(struct run *r, struct tsl_slice left, struct tsl_slice right,
-                     uint64_t count, struct tsl_err *err)
+/* Room for a token of len bytes behind the others. */
+static int token_room(struct run *r, size_t len, struct tsl_err *err)
 {
-    size_t at = r->nbytes, need = r->nbytes + left.len + right.len;
-    /* The bytes may lie in the array that grows. */
-    bool own_left = left.len && left.data >= r->bytes && left.data < r->bytes + r->nbytes;
-    bool own_right =
-        right.len && right.data >= r->bytes && right.data < r->bytes + r->nbytes;
-    size_t at_left = own_left ? (size_t)(left.data - r->bytes) : 0;
-    size_t at_right = own_right ? (size_t)(right.data - r->bytes) : 0;
-    int rc = tsl_mem_grow(&r->bytes, &r->bytes_cap, need + 1, 1, "tokens", err);
+    int rc =
+        tsl_mem_grow(&r->bytes, &r->bytes_cap, r->nbytes + len + 1, 1, "tokens", err);
     if (rc == 0)
         rc = tsl_mem_grow(&r->end, &r->end_cap, r->n + 1, sizeof *r->end, "tokens", err);
     if (rc == 0)
@@ -143,31 +137,35 @@ static int token_add(struct run *r, struct tsl_slice left, struct tsl_slice righ
                           "tokens", err);
     if (rc == 0 && (r->n + 1) * 2 > r->slots_mask)
         rc = token_table(r, 2 * (r->slots_mask + 1), err);
-    if (rc < 0)
-        return rc;
-    if (left.len)
-        memcpy(r->bytes + at, own_left ? r->bytes + at_left : left.data, left.len);
-    if (right.len)
-        memcpy(r->bytes + at + left.len, own_right ? r->bytes + at_right : right.data,
-               right.len);
-    r->nbytes = need;
-    r->end[r->n] = need;
+    return rc;
+}
+
+/* The id of the token whose bytes stand behind the others, where there is room; it is added
+ * if need be. */
+static uint32_t token_take(struct run *r, size_t len, uint64_t count)
+{
+    struct tsl_slice s = { r->bytes + r->nbytes, len };
+    uint32_t id = token_find(r, s);
+    if (id != NONE)
+        return id;
+    r->slots[token_place(r, s)] = (uint32_t)r->n + 1;
+    r->nbytes += len;
+    r->end[r->n] = r->nbytes;
     r->count[r->n] = count;
-    struct tsl_slice s = { r->bytes + at, need - at };
     r->nchars[r->n] = (uint32_t)count_chars(s);
-    r->slots[token_place(r, s)] = (uint32_t)++r->n;
-    return 0;
+    return (uint32_t)r->n++;
 }
 
 /* The id of a token, which is added if need be. */
-static int token_get(struct run *r, struct tsl_slice s, uint64_t count, uint32_t *id,
-                     struct tsl_err *err)
+static int token_get(struct run *r, struct tsl_slice s, uint32_t *id, struct tsl_err *err)
 {
-    *id = token_find(r, s);
-    if (*id != NONE)
-        return 0;
-    *id = (uint32_t)r->n;
-    return token_add(r, s, (struct tsl_slice){ NULL, 0 }, count, err);
+    int rc = token_room(r, s.len, err);
+    if (rc < 0)
+        return rc;
+    if (s.len)
+        memcpy(r->bytes + r->nbytes, s.data, s.len);
+    *id = token_take(r, s.len, 0);
+    return 0;
 }
 
 /* ---- symbols of words ------------------------------------------------------------------ */
@@ -228,6 +226,8 @@ static int count_codes(struct run *r, struct tsl_err *err)
                     w + 1);
             total += count;
             r->code_count[cp] += count;
+            if (cp >= r->top)
+                r->top = cp + 1;
         }
     }
     r->stats.symbols_all = total;
@@ -296,7 +296,7 @@ static int choose_codes(struct run *r, struct tsl_err *err)
 {
     const struct tsl_bpetrain_opts *o = r->o;
     int rc = initial_codes(r, err);
-    for (uint32_t cp = 0; cp < CODES && rc == 0; cp++)
+    for (uint32_t cp = 0; cp < r->top && rc == 0; cp++)
         if (r->code_count[cp])
             rc = put_code(r, cp, false, err);
     if (rc < 0)
@@ -335,11 +335,11 @@ static int add_specials(struct run *r, struct tsl_err *err)
     uint32_t id;
     int rc = 0;
     for (size_t i = 0; i < r->o->nspecials && rc == 0; i++)
-        rc = token_get(r, r->o->specials[i], 0, &id, err);
+        rc = token_get(r, r->o->specials[i], &id, err);
     for (unsigned b = 0; r->o->byte_pieces && b < 256 && rc == 0; b++) {
         char name[8];
         int n = snprintf(name, sizeof name, "<0x%02X>", b);
-        rc = token_get(r, (struct tsl_slice){ (const uint8_t *)name, (size_t)n }, 0, &id,
+        rc = token_get(r, (struct tsl_slice){ (const uint8_t *)name, (size_t)n }, &id,
                        err);
     }
     r->nspecials = r->n;
@@ -353,7 +353,7 @@ static int add_alphabet(struct run *r, struct tsl_err *err)
         uint8_t text[4];
         uint32_t id;
         size_t n = spell(r, r->codes[i].cp, text);
-        rc = token_get(r, (struct tsl_slice){ text, n }, 0, &id, err);
+        rc = token_get(r, (struct tsl_slice){ text, n }, &id, err);
     }
     r->nalphabet = r->n - r->nspecials;
     if (rc == 0 && r->o->ties == TSL_BPETRAIN_SPM && r->n > r->o->size)
@@ -367,16 +367,15 @@ static int add_alphabet(struct run *r, struct tsl_err *err)
 
 /* Which ids symbols have where neither prefix nor suffix is theirs.  As in Hugging Face's
  * trainer a symbol that is no letter of the alphabet but a special token is that. */
-static int plain_ids(struct run *r)
+static void plain_ids(struct run *r)
 {
-    for (uint32_t cp = 0; cp < CODES; cp++) {
+    for (uint32_t cp = 0; cp < r->top; cp++) {
         if (!r->code_count[cp])
             continue;
         uint8_t text[4];
         size_t n = spell(r, cp, text);
         r->id[0][cp] = token_find(r, (struct tsl_slice){ text, n }) + 1;
     }
-    return 0;
 }
 
 /* Variant of symbol at a word's byte i, len bytes long. */
@@ -430,7 +429,7 @@ static int add_variants(struct run *r, struct tsl_err *err)
     struct variant *v = tsl_mem_alloc(n, sizeof *v, "alphabet", err);
     uint8_t *text = tsl_mem_alloc(n, each, "alphabet", err);
     rc = v && text ? 0 : TSL_ENOMEM;
-    for (uint32_t cp = 0; rc == 0 && cp < CODES; cp++) {
+    for (uint32_t cp = 0; rc == 0 && cp < r->top; cp++) {
         for (unsigned kind = 1; kind < VARIANTS; kind++) {
             if (!(r->code_kinds[cp] & 1U << kind))
                 continue;
@@ -449,7 +448,7 @@ static int add_variants(struct run *r, struct tsl_err *err)
         qsort(v, n, sizeof *v, by_text);
     for (i = 0; i < n && rc == 0; i++) {
         uint32_t id;
-        rc = token_get(r, (struct tsl_slice){ v[i].text, v[i].len }, 0, &id, err);
+        rc = token_get(r, (struct tsl_slice){ v[i].text, v[i].len }, &id, err);
         if (rc == 0)
             r->id[v[i].kind][v[i].cp] = id + 1;
     }
@@ -571,40 +570,24 @@ static int spm_compare(void *ctx, uint32_t left1, uint32_t right1, uint32_t left
 
 /* ---- merges ---------------------------------------------------------------------------- */
 
-/* What the pair makes, in *right without the prefix. */
-static void parts(const struct run *r, const struct tsl_bpemerge_pair *p,
-                  struct tsl_slice *left, struct tsl_slice *right)
-{
-    size_t skip = r->o->prefix.len;
-    *left = token(r, p->left);
-    *right = token(r, p->right);
-    if (skip && right->len >= skip && memcmp(right->data, r->o->prefix.data, skip) == 0) {
-        right->data += skip;
-        right->len -= skip;
-    }
-}
-
-/* The id of what p makes; *is_new: it was added. */
+/* The id of what p makes, without the prefix within; a new one if it is r->n before. */
 static int join(struct run *r, const struct tsl_bpemerge_pair *p, uint32_t *id,
-                bool *is_new, struct tsl_err *err)
+                struct tsl_err *err)
 {
-    struct tsl_slice left, right;
-    parts(r, p, &left, &right);
-    size_t n = left.len + right.len;
-    int rc = tsl_mem_grow(&r->bytes, &r->bytes_cap, r->nbytes + n + 1, 1, "tokens", err);
+    struct tsl_slice prefix = r->o->prefix;
+    int rc = token_room(r, token(r, p->left).len + token(r, p->right).len, err);
     if (rc < 0)
         return rc;
-    parts(r, p, &left, &right);
-    uint8_t *both = r->bytes + r->nbytes; /* for a look */
-    memcpy(both, left.data, left.len);
-    if (right.len)
-        memcpy(both + left.len, right.data, right.len);
-    *id = token_find(r, (struct tsl_slice){ both, n });
-    *is_new = *id == NONE;
-    if (!*is_new)
-        return 0;
-    *id = (uint32_t)r->n;
-    return token_add(r, left, right, p->count, err);
+    struct tsl_slice left = token(r, p->left), right = token(r, p->right);
+    if (prefix.len && right.len >= prefix.len &&
+        memcmp(right.data, prefix.data, prefix.len) == 0) {
+        right.data += prefix.len;
+        right.len -= prefix.len;
+    }
+    memcpy(r->bytes + r->nbytes, left.data, left.len);
+    memcpy(r->bytes + r->nbytes + left.len, right.data, right.len);
+    *id = token_take(r, left.len + right.len, p->count);
+    return 0;
 }
 
 static int merge(struct run *r, struct tsl_err *err)
@@ -613,7 +596,7 @@ static int merge(struct run *r, struct tsl_err *err)
     while (r->n < r->o->size) {
         struct tsl_bpemerge_pair p;
         uint32_t id;
-        bool is_new;
+        size_t had = r->n;
         int rc = tsl_bpemerge_best(r->pairs, &p, err);
         if (rc <= 0)
             return rc;
@@ -622,8 +605,8 @@ static int merge(struct run *r, struct tsl_err *err)
                 continue; /* pairs of higher counts may come */
             return 0;
         }
-        rc = join(r, &p, &id, &is_new, err);
-        if (rc == 0 && !is_new && r->o->ties == TSL_BPETRAIN_SPM)
+        rc = join(r, &p, &id, err);
+        if (rc == 0 && r->n == had && r->o->ties == TSL_BPETRAIN_SPM)
             continue;
         if (rc == 0)
             rc = tsl_mem_grow(&r->merges, &r->merges_cap, r->nmerges + 1,
@@ -632,7 +615,7 @@ static int merge(struct run *r, struct tsl_err *err)
             rc = tsl_bpemerge_apply(r->pairs, &p, id, err);
         if (rc < 0)
             return rc;
-        r->shared |= !is_new;
+        r->shared |= r->n == had;
         r->merges[r->nmerges++] =
             (struct tsl_bpetrain_merge){ p.left, p.right, id, p.count };
         if (r->o->progress)
@@ -815,7 +798,7 @@ static int prepare(struct run *r, struct tsl_err *err)
     if (rc == 0)
         rc = add_alphabet(r, err);
     if (rc == 0)
-        rc = plain_ids(r);
+        plain_ids(r);
     if (rc == 0)
         rc = add_variants(r, err);
     if (rc == 0)

@@ -139,8 +139,10 @@ static inline void slow_alphabet(struct slow_train *t, const struct tsl_wordlist
     for (size_t w = 0; w < list->n; w++) {
         size_t k = slow_symbols(t, tsl_wordlist_at(list, w), s);
         for (size_t i = 0; i < k; i++) {
-            if (t->o->ties == TSL_BPETRAIN_SPM && t->o->symbols == TSL_BPETRAIN_CHARS &&
-                strcmp(s[i], "\t") == 0)
+            uint32_t cp = 'a';
+            if (t->o->ties == TSL_BPETRAIN_SPM && t->o->symbols == TSL_BPETRAIN_CHARS)
+                tsl_utf8_decode((uint8_t *)s[i], (uint8_t *)s[i] + strlen(s[i]), &cp);
+            if (tsl_piecerule_reserved(cp))
                 continue;
             slow_code_put(c, &n, s[i], list->count[w], false);
             all += list->count[w];
