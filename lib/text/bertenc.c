@@ -1101,6 +1101,15 @@ static size_t last_cut(const struct tsl_bertenc_model *m, struct tsl_slice text,
     return from;
 }
 
+/* The rule that looks across is that of the last sigma of a word (U+03A3). */
+static bool has_sigma(const uint8_t *p, size_t n)
+{
+    for (const uint8_t *end = p + n; (p = memchr(p, 0xce, (size_t)(end - p))); p++)
+        if (end - p > 1 && p[1] == 0xa3)
+            return true;
+    return false;
+}
+
 /* A word, as far as text goes. */
 struct giant {
     size_t end; /* of the word, or of what can be told of it */
@@ -1329,6 +1338,8 @@ static int coder_encode(void *coder, struct tsl_slice text, bool first, bool las
         if (m->specials.units)
             sure = sure < m->special_longest ? 0 : sure - (m->special_longest - 1);
         to = last_cut(m, rest, 0, sure, true);
+        if (to == 0 && sure > 2 * SEGMENT_BYTES && !has_sigma(rest.data, sure))
+            to = last_cut(m, rest, 0, sure, false);
         if (to == 0 && !spans && m->specials_end_words) {
             /* one word and no end: it goes as soon as it is clear what comes of it */
             struct giant g = look_ahead(m, rest, 0, false);
