@@ -220,10 +220,10 @@ static int close_node(const struct finder *f, struct worker *w, const struct ope
 {
     const struct tsl_unitrain_opts *o = f->o;
     uint64_t follow = (uint64_t)n->nchildren + (n->unks > 0);
-    if (o->line_ends)
-        follow += (n->ends > n->lasts) + (n->lasts > 0);
-    else
+    if (o->whole_words)
         follow += n->ends;
+    else
+        follow += (n->ends > n->lasts) + (n->lasts > 0);
     if (n->len > 1 && (n->weight < 2 || follow < 2 || n->len > o->max_piece_chars ||
                        !is_valid(f, f->t->syms + f->sa[n->begin], n->len)))
         return 0;

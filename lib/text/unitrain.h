@@ -67,12 +67,17 @@ struct tsl_unitrain_opts {
     bool whitespace_only_pieces;  /* pieces of several U+2581 and nothing else */
     bool hard_vocab_limit;        /* fewer pieces than size are an error */
     /* SentencePiece looks for seeds in whole texts, where a word is followed by U+2581 or by
-     * the text's end.  What is followed by one thing alone is no seed: it lacks words and
-     * endings that are always followed by U+2581 (▁hav + e in its vocabularies).
-     * false: a word's end counts as more than one thing, and such words are seeds: fewer
-     * tokens for the same size.  true: as SentencePiece, if the words that stood at the end
-     * of a text are counted apart, with a NUL byte behind them (▁word NUL). */
-    bool line_ends;
+     * the text's end.  What is followed by one thing alone is no seed: its vocabularies lack
+     * words and endings that never stand at a text's end (▁hav + e).
+     * line_ends: words that stood at the end of a text are counted apart, with a NUL byte
+     *   behind them (▁word NUL): the seeds are then SentencePiece's.  false: a word is
+     *   always followed by the same thing.  Measured on 6 MB of English, other text makes at
+     *   most 0.13 % more tokens than with SentencePiece's vocabulary, for sizes from 1000 to
+     *   16000, and as many for Chinese.
+     * whole_words: a word's end counts as more than one thing, so that every word and every
+     *   ending that comes twice is a seed: 0.5 % more tokens with 1000 pieces, 0.4 % fewer
+     *   with 16000. */
+    bool line_ends, whole_words;
     size_t memory;                          /* bytes, the list's not included */
     unsigned nthreads;                      /* at least 1 */
     struct tsl_unitrain_progress *progress; /* may be NULL */

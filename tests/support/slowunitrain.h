@@ -30,7 +30,7 @@ struct slow_trainer {
     size_t nwords;
     size_t size, max_chars; /* options */
     double coverage;
-    bool line_ends;
+    bool whole_words;
     char chars[128]; /* those that are covered, by falling count */
     uint64_t char_count[128];
     struct slow_piece pieces[SLOW_PIECES];
@@ -100,10 +100,10 @@ static inline uint64_t slow_freq(const struct slow_trainer *t, const char *s, si
         }
     for (size_t i = 0; i < 129; i++)
         follow += after[i];
-    if (t->line_ends)
-        follow += (ends > lasts) + (lasts > 0);
-    else
+    if (t->whole_words)
         follow += ends > 1 ? 2 : ends;
+    else
+        follow += (ends > lasts) + (lasts > 0);
     return follow > 1 ? freq : 0;
 }
 
@@ -309,6 +309,8 @@ static inline void slow_finish(struct slow_trainer *t)
     for (size_t i = 0; i < t->n && n < t->size; i++)
         if (t->pieces[i].text[1])
             out[n++] = t->pieces[i];
+    for (size_t i = 0; i < n; i++) /* what is equal when it is written is equal */
+        out[i].score = (double)(float)out[i].score;
     qsort(out, n, sizeof *out, slow_by_score);
     memcpy(t->pieces, out, n * sizeof *out);
     t->n = n;

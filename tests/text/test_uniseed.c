@@ -111,6 +111,7 @@ static void a_seed_is_followed_by_more_than_one_thing(void **state)
     struct found f;
     struct wordsof w = { 0 };
     struct tsl_unitrain_opts o = tsl_unitrain_defaults();
+    o.whole_words = true;
     wordsof_add_text(&w, "~abc", 2);
     wordsof_add_text(&w, "~abd", 1);
     wordsof_add_text(&w, "~xy", 1);
@@ -123,7 +124,7 @@ static void a_seed_is_followed_by_more_than_one_thing(void **state)
     wordsof_add_text(&w, "~abc", 2);
     wordsof_add_text(&w, "~abd", 1);
     wordsof_add_text(&w, "~xy", 1);
-    o.line_ends = true; /* each is followed by U+2581 alone */
+    o.whole_words = false; /* each is followed by U+2581 alone */
     look(&f, &w, &o);
     assert_string_equal(by_rank(&f), "~:4 a:3 b:3 c:2 d:1 x:1 y:1 ~ab:9 ab:6");
     forget(&f);
@@ -132,6 +133,7 @@ static void a_seed_is_followed_by_more_than_one_thing(void **state)
     wordsof_add_text(&w, "~abc|", 1);
     wordsof_add_text(&w, "~abd", 1);
     wordsof_add_text(&w, "~xy|", 3);
+    o.line_ends = true;
     look(&f, &w, &o);
     assert_string_equal(by_rank(&f),
                         "~:6 a:3 b:3 x:3 y:3 c:2 d:1 ~ab:9 ~abc:8 abc:6 ab:6 bc:4");
@@ -148,6 +150,7 @@ static void chains_lead_through_all_seeds_of_a_place(void **state)
         struct wordsof w = { 0 };
         struct tsl_unitrain_opts o = tsl_unitrain_defaults();
         o.nthreads = 1 + round % 3;
+        o.whole_words = round % 4 < 2;
         o.coverage = round % 2 ? 1 : 0.95;
         o.max_piece_chars = 1 + rnd_below(&r, 8);
         o.seed_size = round % 5 ? 1000 : 20;

@@ -20,6 +20,7 @@ static struct tsl_unitrain_opts opts(size_t size)
 {
     struct tsl_unitrain_opts o = tsl_unitrain_defaults();
     o.size = size;
+    o.whole_words = true;
     o.memory = 1 << 28;
     return o;
 }
@@ -35,7 +36,8 @@ static long find(const struct tsl_unitrain *u, const char *text)
 }
 
 /* Words of a few letters that share parts, with counts that differ. */
-static void random_words(struct slow_trainer *t, struct wordsof *words, struct rnd *r)
+static void random_words(struct slow_trainer *t, struct wordsof *words, struct rnd *r,
+                         bool line_ends)
 {
     char parts[8][8];
     for (size_t i = 0; i < 8; i++) {
@@ -60,7 +62,7 @@ static void random_words(struct slow_trainer *t, struct wordsof *words, struct r
             continue;
         }
         word->count = 1 + rnd_below(r, rnd_once(r, 3) ? 1000000 : 1000);
-        if (t->line_ends)
+        if (line_ends)
             word->last = rnd_once(r, 3) ? rnd_below(r, (size_t)word->count + 1) : 0;
         if (word->count > word->last)
             wordsof_add_text(words, word->text, word->count - word->last);
@@ -83,12 +85,13 @@ static void it_gives_what_the_obvious_way_gives(void **state)
         struct tsl_unitrain *u;
         struct tsl_unitrain_opts o = opts(10 + rnd_below(&r, 60));
         memset(t, 0, sizeof *t);
-        t->line_ends = o.line_ends = rnd_once(&r, 2);
+        t->whole_words = o.whole_words = rnd_once(&r, 3);
+        o.line_ends = rnd_once(&r, 2);
         t->size = o.size;
         t->coverage = o.coverage = rnd_once(&r, 2) ? 1 : 0.98;
         t->max_chars = o.max_piece_chars = 2 + rnd_below(&r, 8);
         o.hard_vocab_limit = false;
-        random_words(t, &words, &r);
+        random_words(t, &words, &r, o.line_ends);
         struct tsl_wordlist list = wordsof_list(&words);
         slow_train(t);
         assert_ok(tsl_unitrain_run(&u, &list, &o, &err), &err);
@@ -188,6 +191,7 @@ static void it_gives_sentencepiece_s_pieces(void **state)
     o.specials = specials;
     o.nspecials = 3;
     o.line_ends = true;
+    o.whole_words = false;
     o.coverage = 1;
     o.hard_vocab_limit = false;
     struct tsl_wordlist list = train_words(&norm);
@@ -219,6 +223,7 @@ static void it_gives_sentencepiece_s_pieces_of_folded_text(void **state)
     o.specials = specials;
     o.nspecials = 3;
     o.line_ends = true;
+    o.whole_words = false;
     struct tsl_wordlist list = train_words(&norm);
     assert_ok(tsl_unitrain_run(&u, &list, &o, &err), &err);
     struct agreement a =
