@@ -5,7 +5,10 @@
  * Order: as in the text.
  * Memory: 32 to 64 bytes a rule; a scratch has up to 48 bytes for each character of the
  * longest stretch that tokens can bridge.
- * Threads: read-only once it is made; a scratch has one owner. */
+ * Threads: read-only once it is made; a scratch has one owner.
+ *
+ * Differences: spans are true behind a character that vanishes; the peer's are moved to the
+ * left by its length. */
 #ifndef TSL_BPE_H
 #define TSL_BPE_H
 

@@ -137,6 +137,20 @@ static void words_begin_at_pieces_and_at_underlines(void **state)
     tsl_hfpipe_destroy(p);
 }
 
+/* The peer sums up the lengths of what it keeps, so that there "b" is [1,2). */
+static void characters_that_bpe_drops_do_not_shift_the_spans_of_others(void **state)
+{
+    struct tsl_hfpipe *p =
+        hf_pipe(HF("", "{\"type\":\"BPE\",\"unk_token\":null,\"vocab\":{\"a\":0,\"b\":1},"
+                       "\"merges\":[]}"));
+    (void)state;
+    hf_gives(p,
+             "a\xe4\xb8\xad"
+             "b",
+             true, "0[0,1) 1[4,5)");
+    tsl_hfpipe_destroy(p);
+}
+
 static void a_long_row_takes_time_in_proportion(void **state)
 {
     /* by regex that is not known, and by BPE without cuts: neither may be quadratic */
@@ -203,6 +217,7 @@ int main(void)
         TEST(ill_formed_bytes_become_one_character_a_part),
         TEST(a_row_in_stretches_is_taken_when_it_is_whole),
         TEST(words_begin_at_pieces_and_at_underlines),
+        TEST(characters_that_bpe_drops_do_not_shift_the_spans_of_others),
         TEST(a_long_row_takes_time_in_proportion),
         TEST(any_failed_allocation_is_reported),
     };
