@@ -191,7 +191,8 @@ static int choose(struct tsl_tokenizer *t, const char *name, struct tsl_err *err
         if (!t->bytes)
             return TSL_ENOMEM;
         rc = use_bytes(t, false, &why);
-        if (rc < 0 && rc != TSL_EUSAGE)
+        /* merges of tokens that are not spelled in bytes' letters are no merges of bytes */
+        if (rc == TSL_ENOMEM)
             return tsl_err_set(err, rc, "%s: %s", name, why.msg);
         rc = 0;
     }

@@ -9,6 +9,7 @@
 #include "support/fault.h"
 #include "support/fixture.h"
 #include "support/hfdata.h"
+#include "text/bytealpha.h"
 #include "text/tokenizer.h"
 
 #define BERT "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nfox\n##es\n,\n"
@@ -159,6 +160,32 @@ static void options_that_do_not_fit_the_file_are_refused(void **state)
     refused("t", (struct tsl_tokenizer_opts){ .pattern = "cl99" }, TSL_EUSAGE, "cl99");
     file_put("n", "a\0b\n", 4);
     refused("n", (struct tsl_tokenizer_opts){ 0 }, TSL_EFORMAT, "not a vocabulary");
+}
+
+/* Asked of 0.23.2. */
+static void a_file_that_the_fast_engine_cannot_take_is_left_to_the_slow_one(void **state)
+{
+    char json[6000], *at = json;
+    static const uint8_t start[] =
+        "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"
+        "\"trim_offsets\":true,\"use_regex\":true},\"model\":{\"type\":\"BPE\",\"vocab\":"
+        "{";
+    (void)state;
+    at += sprintf(at, "%s", (const char *)start);
+    for (unsigned b = 0; b < 256; b++) {
+        uint8_t byte = (uint8_t)b, letter[2];
+        size_t n = tsl_bytealpha_encode((struct tsl_slice){ &byte, 1 }, letter);
+        at += sprintf(at, "%s\"%s%.*s\":%u", b ? "," : "",
+                      *letter == '"' || *letter == '\\' ? "\\" : "", (int)n,
+                      (const char *)letter, b);
+    }
+    /* U+4E2D is no letter for a byte */
+    sprintf(at, ",\"\xe4\xb8\xad\":256,\"a\xe4\xb8\xad\":257,\"ab\":258},"
+                "\"merges\":[[\"a\",\"\xe4\xb8\xad\"],[\"a\",\"b\"]]}}");
+    file_put_text("j", json);
+    struct tsl_tokenizer *t = opened("j", (struct tsl_tokenizer_opts){ 0 });
+    gives(t, "ab a\xe4\xb8\xad", false, "258 32 97 228 184 173");
+    tsl_tokenizer_destroy(t);
 }
 
 static void the_slow_engine_gives_the_same(void **state)
@@ -313,6 +340,7 @@ int main(void)
         TEST(a_folder_has_one_vocabulary_and_an_order_of_them),
         TEST(vocab_json_and_merges_txt_are_found_by_either),
         TEST(options_that_do_not_fit_the_file_are_refused),
+        TEST(a_file_that_the_fast_engine_cannot_take_is_left_to_the_slow_one),
         TEST(the_slow_engine_gives_the_same),
         TEST(text_that_is_not_utf8_can_be_refused_with_its_place),
         TEST(tokens_are_spelled_as_their_file_has_them),
