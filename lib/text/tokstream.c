@@ -566,10 +566,16 @@ static int reader_start(struct tsl_tokstream_reader **out, struct tsl_tokstream_
     return rc;
 }
 
+/* Pages: the hash's state wants 64-byte alignment, which the heap does not promise. */
+static struct tsl_tokstream_reader *reader_alloc(struct tsl_err *err)
+{
+    return tsl_pages_map(sizeof(struct tsl_tokstream_reader), "a token stream", err);
+}
+
 int tsl_tokstream_reader_open(struct tsl_tokstream_reader **out, const char *path,
                               struct tsl_err *err)
 {
-    struct tsl_tokstream_reader *r = tsl_mem_alloc(1, sizeof *r, "a token stream", err);
+    struct tsl_tokstream_reader *r = reader_alloc(err);
     if (!r)
         return TSL_ENOMEM;
     r->src = (struct tsl_source){ .file = TSL_FILE_INIT };
@@ -579,7 +585,7 @@ int tsl_tokstream_reader_open(struct tsl_tokstream_reader **out, const char *pat
 int tsl_tokstream_reader_of_memory(struct tsl_tokstream_reader **out, const uint8_t *p,
                                    size_t n, struct tsl_err *err)
 {
-    struct tsl_tokstream_reader *r = tsl_mem_alloc(1, sizeof *r, "a token stream", err);
+    struct tsl_tokstream_reader *r = reader_alloc(err);
     if (!r)
         return TSL_ENOMEM;
     return reader_start(out, r, tsl_source_of_memory(&r->src, p, n, err), err);
@@ -600,7 +606,7 @@ void tsl_tokstream_reader_destroy(struct tsl_tokstream_reader *r)
     tsl_tokens_fini(&r->whole);
     tsl_mem_free(r->whole_sents);
     tsl_mem_free(r->index);
-    tsl_mem_free(r);
+    tsl_pages_unmap(r, sizeof *r);
 }
 
 const struct tsl_tokstream_head *
