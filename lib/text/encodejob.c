@@ -712,6 +712,20 @@ static int too_long(const struct job *j, const char *what, struct tsl_err *err)
     return row_error(j, 0, TSL_EUSAGE, &why, err);
 }
 
+/* A row of n bytes or more, and a tokenizer that takes it as a whole. */
+static int check_whole(const struct job *j, size_t n, struct tsl_err *err)
+{
+    struct tsl_err why = { 0 };
+    size_t each = tsl_tokenizer_row_bytes(j->t), most = j->plan.memory;
+    if (!each || n <= most / each)
+        return 0;
+    tsl_err_set(&why, TSL_EUSAGE,
+                "this row is longer than %zu KiB; this tokenizer takes rows whole, at "
+                "some %zu bytes of memory for each of theirs: -m allows more",
+                most / each >> 10, each);
+    return row_error(j, 0, TSL_EUSAGE, &why, err);
+}
+
 static void long_begin(struct longrow *l)
 {
     l->len = l->wait = l->scanned = 0;
@@ -980,6 +994,8 @@ static int long_piece(struct job *j, const struct tsl_rowbatch *b, struct tsl_er
     if (rc == 0 && (assemble || l->wait > j->plan.batch_bytes) &&
         l->len + n > (tokens ? j->plan.whole_max / 8 : j->plan.whole_max))
         return too_long(j, assemble ? "this row is longer" : "a word is longer", err);
+    if (rc == 0)
+        rc = check_whole(j, l->len + n, err);
     if (rc == 0)
         rc = tsl_mem_grow(&l->buf, &l->cap, l->len + n + TSL_BATCH_SLACK, 1, "a long row",
                           err);

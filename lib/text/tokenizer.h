@@ -50,6 +50,9 @@ void tsl_tokenizer_destroy(struct tsl_tokenizer *t);
 enum tsl_tokenizer_kind tsl_tokenizer_kind(const struct tsl_tokenizer *t);
 const char *tsl_tokenizer_engine(const struct tsl_tokenizer *t);
 const struct tsl_vocab *tsl_tokenizer_vocab(const struct tsl_tokenizer *t);
+/* What encoding may take for each byte of a row that it needs as a whole; 0: it takes rows
+ * of any length in stretches. */
+size_t tsl_tokenizer_row_bytes(const struct tsl_tokenizer *t);
 /* How many ids there can be: the vocabulary's and the added tokens'. */
 uint32_t tsl_tokenizer_size(const struct tsl_tokenizer *t);
 /* A token as its file spells it, UTF-8 where the kind has such (Ġthe, ##ing, ▁the); a
