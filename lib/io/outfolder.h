@@ -5,6 +5,7 @@
  * failure takes back what had no file before, and a folder that was made for them.
  * Order: names are given in the order of the list: the one that others look for first
  *   should stand last.
+ * Memory: none beside the files, which are the caller's.
  * Threads: one owner, the thread that takes the signals. */
 #ifndef TSL_OUTFOLDER_H
 #define TSL_OUTFOLDER_H

@@ -3,6 +3,7 @@
  *
  * The slow, obvious form that every component understands; the fast paths of single
  * tokenizers are compared with it.
+ * Order: as in the text; what is moved keeps where it came from.
  * Memory: nine bytes and more for each byte of text; reset keeps it.
  * Threads: one owner. */
 #ifndef TSL_ATEXT_H

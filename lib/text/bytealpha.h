@@ -4,6 +4,8 @@
  * Bytes 0x21-0x7E, 0xA1-0xAC and 0xAE-0xFF are the code points of their value; the other
  * 68, in rising order, are U+0100, U+0101, ... (a blank is U+0120).
  * Source: encoder.py of openai/gpt-2.
+ * Order: by byte.
+ * Memory: constant tables.
  * Threads: pure. */
 #ifndef TSL_BYTEALPHA_H
 #define TSL_BYTEALPHA_H

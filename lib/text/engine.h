@@ -3,7 +3,10 @@
  *
  * A model is read once and never written again: any number of threads may use it.  A coder
  * is one thread's: scratch memory and a cache, so that nothing is allocated per row once
- * they have grown.  The cache never shows in what comes out. */
+ * they have grown.  The cache never shows in what comes out.
+ * Order: ids as in the text.
+ * Memory: a model takes what its file needs; a coder, what its creation is told.
+ * Threads: a model is read-only; a coder has one owner. */
 #ifndef TSL_ENGINE_H
 #define TSL_ENGINE_H
 

@@ -4,6 +4,7 @@
  * integers of 64 bits, reals that are finite, at most 2048 values deep, no NUL in a key,
  * none outside strings), so that a corpus means the same to every reader; of a key given
  * twice the last counts, as there.  tests/fuzz/fuzz_jsonl.c compares the two.
+ * Order: as asked for.
  * Memory: none to find; decoding needs room for as many bytes as the string's raw form.
  * Threads: pure functions. */
 #ifndef TSL_JSONL_H

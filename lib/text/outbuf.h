@@ -1,6 +1,7 @@
 /* outbuf.h - bytes on their way to an output: a buffer that grows, or that empties itself
  * into a sink.
  *
+ * Order: as put.
  * Memory: on the heap; len = 0 empties it and keeps the memory for the next batch.
  * Threads: one owner. */
 #ifndef TSL_OUTBUF_H

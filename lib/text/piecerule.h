@@ -2,6 +2,8 @@
  *
  * Source: IsValidSentencePiece in trainer_interface.cc of SentencePiece 0.1.97 (the same
  *   in 0.2.3); scripts are those of uniprop.h.
+ * Order: each string by itself.
+ * Memory: none.
  * Threads: pure. */
 #ifndef TSL_PIECERULE_H
 #define TSL_PIECERULE_H

@@ -15,6 +15,8 @@
  *   - Further marks, closing quotes and brackets right behind a mark, and white space
  *     behind those, stay with the sentence that they end; white space at the begin of the
  *     text belongs to the first.
+ * Order: as in the text.
+ * Memory: none.
  * Threads: pure functions; a state has one owner. */
 #ifndef TSL_SENTENCE_H
 #define TSL_SENTENCE_H

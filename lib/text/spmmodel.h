@@ -1,5 +1,6 @@
 /* spmmodel.h - what spm.c, spmbpe.c and spmunigram.c share: a model made ready, a coder's
  * scratch, and the two algorithms.  For them only.
+ * Order: tokens as in the text.
  * Memory: owned by the model or the coder.
  * Threads: a model is read-only once made; a coder has one owner. */
 #ifndef TSL_SPMMODEL_H

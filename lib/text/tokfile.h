@@ -1,6 +1,7 @@
 /* tokfile.h - what the readers of vocabulary files share: a whole file in memory, lines
  * with numbers, the list of merges.
  *
+ * Order: lines and merges as the file has them.
  * Memory: the file, decompressed; at most 1 GiB.
  * Threads: pure, but for the reading. */
 #ifndef TSL_TOKFILE_H

@@ -5,6 +5,7 @@
  * token given twice has the later id.  Bytes behind the last newline are a token, an empty
  * last line is none, an empty line in the middle is the empty token.
  * Order: ids as the lines stand.
+ * Memory: the tokens, copied into the vocabulary; the file is the caller's.
  * Threads: pure. */
 #ifndef TSL_TOKFILE_BERT_H
 #define TSL_TOKFILE_BERT_H

@@ -3,6 +3,7 @@
  *
  * Tokens are kept as the file spells them, in the alphabet of bytealpha.h.
  * Order: merges by rank.
+ * Memory: the tokens, copied into the vocabulary; the file is the caller's.
  * Threads: pure. */
 #ifndef TSL_TOKFILE_GPT2_H
 #define TSL_TOKFILE_GPT2_H

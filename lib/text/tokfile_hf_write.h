@@ -5,6 +5,7 @@
  * bert-base-uncased, gpt2 and Llama 3.  Merges are strings "A B", which versions before
  * 0.20 read, too.
  * Order: ids as the definition has them.
+ * Memory: the file, as it is made.
  * Threads: pure. */
 #ifndef TSL_TOKFILE_HF_WRITE_H
 #define TSL_TOKFILE_HF_WRITE_H

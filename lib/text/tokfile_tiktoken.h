@@ -5,6 +5,7 @@
  * known by name or by how many ranks there are.
  * Source: openai/tiktoken, tiktoken_ext/openai_public.py and load.py.
  * Order: ids are ranks.
+ * Memory: the tokens, copied into the vocabulary; the file is the caller's.
  * Threads: pure. */
 #ifndef TSL_TOKFILE_TIKTOKEN_H
 #define TSL_TOKFILE_TIKTOKEN_H

@@ -3,6 +3,8 @@
  * Several versions of Unicode are at work in one tokenizer: Hugging Face's BertNormalizer
  * has tables of Unicode 8, its split patterns those of 16.  Each bit below names its peer;
  * the tables are read out of it, code point by code point (tests/data/unicode-tables).
+ * Order: each code point by itself.
+ * Memory: constant tables.
  * Threads: pure. */
 #ifndef TSL_UNIPROP_H
 #define TSL_UNIPROP_H

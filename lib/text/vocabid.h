@@ -1,5 +1,7 @@
 /* vocabid.h - a name for a vocabulary: streams of ids carry it, so that ids are not taken
  * for those of another one.
+ * Order: tokens by id.
+ * Memory: one token at a time.
  * Threads: pure. */
 #ifndef TSL_VOCABID_H
 #define TSL_VOCABID_H

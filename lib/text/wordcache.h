@@ -6,6 +6,7 @@
  * of the CPU's cache has the two slots that a word may be in.  Up to three ids lie in the
  * slot, more of them in an array beside it.  A full place is overwritten: what is in the
  * cache never shows in what comes out, only in how soon.
+ * Order: none to see: a word is there or not.
  * Memory: what init was given, touched as it is needed: a table that is a quarter full of
  * words grows to four times its size, in its place.
  * Threads: one owner. */
