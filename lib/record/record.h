@@ -1,0 +1,146 @@
+/* record.h - training records in any format: open by name, next, at(i); create, put, commit.
+ *
+ * The face of the room.  A format is one file, rec_NAME.c, and one line in a table; who
+ * reads or writes records need not know which.
+ * Order: records come as they lie, and are written as put.
+ * Memory: reading, one block of the format (native: 1 MiB at most, an inflated MDS shard
+ *   where it is compressed), bounded by opts.memory; writing, its buffers and what an index
+ *   needs (each rec_NAME.h says).
+ * Threads: one owner. */
+#ifndef TSL_RECORD_H
+#define TSL_RECORD_H
+
+#include "io/progress.h"
+#include "record/schema.h"
+
+/* One column of one record.  data: n values as in memory (schema.h), aligned to at least 1
+ * byte; for strings lens[n] and their bytes one after the other. */
+struct tsl_value {
+    const void *data;
+    const uint32_t *lens; /* NULL for numbers */
+    uint32_t n;
+};
+
+struct tsl_record {
+    uint64_t number;                /* in the whole set; keys what is drawn for it */
+    const struct tsl_value *values; /* [ncolumns] */
+};
+
+/* What stands in front of the records: schema and meta, a JSON object that travels with
+ * them (objective, seed, vocabulary, special ids, recipe, what they were made from). */
+struct tsl_rechead {
+    struct tsl_schema schema;
+    char *meta;     /* JSON text, NUL at the end, on the heap; NULL: "{}" */
+    uint64_t first; /* number of the first record */
+};
+void tsl_rechead_fini(struct tsl_rechead *h);
+
+/* ---- reading ---- */
+
+struct tsl_recreader_opts {
+    const char *format;            /* NULL: told apart by content */
+    uint64_t memory;               /* bytes that it may hold; 0: 64 MiB */
+    bool no_check;                 /* checksums are not compared (crec recover) */
+    struct tsl_progress *progress; /* may be NULL */
+};
+
+struct tsl_recreader;
+
+/* path: a file, "-" for standard input, or a folder or manifest.json of a set (its shards in
+ * order).  TSL_EFORMAT says what was expected and found. */
+int tsl_recreader_open(struct tsl_recreader **r, const char *path,
+                       const struct tsl_recreader_opts *o, struct tsl_err *err);
+void tsl_recreader_destroy(struct tsl_recreader *r);
+const struct tsl_rechead *tsl_recreader_head(const struct tsl_recreader *r);
+const char *tsl_recreader_format(const struct tsl_recreader *r);
+
+/* 1 and a record, 0 at the end, which was then found to be the true one.  Lent until the
+ * next call. */
+int tsl_recreader_next(struct tsl_recreader *r, struct tsl_record *rec,
+                       struct tsl_err *err);
+/* How many there are, without reading them: TSL_EUSAGE where a format or a pipe cannot
+ * tell. */
+int tsl_recreader_count(struct tsl_recreader *r, uint64_t *n, struct tsl_err *err);
+/* Record i of the file or set, from 0; then next goes on behind it.  TSL_EUSAGE as count;
+ * i beyond the end is TSL_EUSAGE, too. */
+int tsl_recreader_at(struct tsl_recreader *r, uint64_t i, struct tsl_record *rec,
+                     struct tsl_err *err);
+
+/* ---- writing one shard ---- */
+
+struct tsl_recwriter_opts {
+    const char *format; /* "native", "tfrecord", ... */
+    int zstd_level;     /* 0: not compressed */
+    bool gzip;          /* tfrecord */
+    uint64_t memory;    /* bytes that it may hold; 0: 64 MiB */
+    /* of one format each, NULL or 0: its usual value; see rec_NAME.h */
+    const char *layout;
+    uint64_t size_limit;
+};
+
+/* A file that a shard consists of, once it is whole. */
+struct tsl_recfile {
+    char *name; /* below the set's folder; on the heap */
+    uint64_t bytes, xxh3;
+};
+
+struct tsl_recwriter;
+
+/* Checks that the format can hold the schema: TSL_EUSAGE names the column that it cannot.
+ * Opens nothing. */
+int tsl_recwriter_create(struct tsl_recwriter **w, const struct tsl_rechead *head,
+                         const struct tsl_recwriter_opts *o, struct tsl_err *err);
+void tsl_recwriter_destroy(struct tsl_recwriter *w); /* undoes what was not committed */
+
+/* Begins a shard: stem is its path without the format's suffix; NULL: standard output. */
+int tsl_recwriter_begin(struct tsl_recwriter *w, const char *stem, struct tsl_err *err);
+int tsl_recwriter_put(struct tsl_recwriter *w, const struct tsl_record *rec,
+                      struct tsl_err *err);
+/* Bytes that the shard's files would have if it ended now; for rolling over by size. */
+uint64_t tsl_recwriter_bytes(const struct tsl_recwriter *w);
+/* The shard is complete: its files are written and synced, under no name yet. */
+int tsl_recwriter_end(struct tsl_recwriter *w, struct tsl_err *err);
+/* Gives the shard's files their names.  files: lent until the next begin. */
+int tsl_recwriter_commit(struct tsl_recwriter *w, const struct tsl_recfile **files,
+                         size_t *nfiles, struct tsl_err *err);
+/* All shards are committed: the format's own file for the whole set (MDS's index.json), as
+ * bytes in *text, on the heap, with its *name; *text NULL where there is none. */
+int tsl_recwriter_index(struct tsl_recwriter *w, const char **name, char **text,
+                        size_t *len, struct tsl_err *err);
+
+/* ---- the formats ---- */
+
+/* What a format is to the face; rec_NAME.h declares one each. */
+struct tsl_recformat {
+    const char *name;   /* as --format has it */
+    const char *suffix; /* of a shard's first file */
+    /* Can bytes, the first n of a file called path, be this format? */
+    bool (*is)(const char *path, const uint8_t *bytes, size_t n);
+    /* NULL where it can only be written, or only read.  The structs behind void * are the
+     * format's own; the functions are those above. */
+    int (*reader_open)(void **r, struct tsl_rechead *head, const char *path,
+                       const struct tsl_recreader_opts *o, struct tsl_err *err);
+    void (*reader_destroy)(void *r);
+    int (*next)(void *r, struct tsl_record *rec, struct tsl_err *err);
+    int (*count)(void *r, uint64_t *n, struct tsl_err *err); /* NULL: cannot tell */
+    int (*at)(void *r, uint64_t i, struct tsl_record *rec, struct tsl_err *err);
+
+    int (*writer_create)(void **w, const struct tsl_rechead *head,
+                         const struct tsl_recwriter_opts *o, struct tsl_err *err);
+    void (*writer_destroy)(void *w);
+    int (*begin)(void *w, const char *stem, struct tsl_err *err);
+    int (*put)(void *w, const struct tsl_record *rec, struct tsl_err *err);
+    uint64_t (*bytes)(const void *w);
+    int (*end)(void *w, struct tsl_err *err);
+    int (*commit)(void *w, const struct tsl_recfile **files, size_t *nfiles,
+                  struct tsl_err *err);
+    int (*index)(void *w, const char **name, char **text, size_t *len,
+                 struct tsl_err *err); /* NULL: none */
+};
+
+/* Every format, NULL at the end, in the order in which content is told apart. */
+const struct tsl_recformat *const *tsl_recformats(void);
+/* By name, or NULL. */
+const struct tsl_recformat *tsl_recformat_named(const char *name);
+
+#endif
