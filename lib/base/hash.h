@@ -95,4 +95,28 @@ static inline struct tsl_u128 tsl_hasher_end(const struct tsl_hasher *h)
     return (struct tsl_u128){ x.low64, x.high64 };
 }
 
+/* The same of 64 bits: tsl_hash64 of the whole with that seed. */
+struct tsl_hasher64 {
+    XXH3_state_t state;
+    uint64_t nbytes; /* so far */
+};
+
+static inline void tsl_hasher64_init(struct tsl_hasher64 *h, uint64_t seed)
+{
+    XXH3_INITSTATE(&h->state);
+    (void)XXH3_64bits_reset_withSeed(&h->state, seed);
+    h->nbytes = 0;
+}
+
+static inline void tsl_hasher64_add(struct tsl_hasher64 *h, const void *p, size_t n)
+{
+    (void)XXH3_64bits_update(&h->state, p, n);
+    h->nbytes += n;
+}
+
+static inline uint64_t tsl_hasher64_end(const struct tsl_hasher64 *h)
+{
+    return XXH3_64bits_digest(&h->state);
+}
+
 #endif

@@ -14,6 +14,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/quote.h"
 
@@ -186,6 +187,8 @@ int64_t tsl_file_read(struct tsl_file *f, void *p, size_t n, struct tsl_err *err
 int tsl_file_write(struct tsl_file *f, const void *p, size_t n, struct tsl_err *err)
 {
     const uint8_t *from = p;
+    if (f->hash)
+        tsl_hasher64_add(f->hash, p, n);
     while (n > 0) {
         struct iovec v = { (void *)(uintptr_t)from, n < TRANSFER_MAX ? n : TRANSFER_MAX };
         ssize_t k = move(f, false, &v, 1, -1, &f->noflag);
@@ -336,6 +339,12 @@ bool tsl_file_is_fifo(const char *path)
 {
     struct stat st;
     return strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
+bool tsl_file_is_folder(const char *path)
+{
+    struct stat st;
+    return strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 uint64_t tsl_file_free_bytes(const char *dir)

@@ -19,6 +19,7 @@
 #include "base/err.h"
 
 struct iovec;
+struct tsl_hasher64;
 
 struct tsl_file {
     int fd;        /* -1: not open */
@@ -30,7 +31,8 @@ struct tsl_file {
     bool noflag;   /* RWF_DONTCACHE was refused here */
     uint64_t size; /* when it was opened */
     int64_t mtime_s, mtime_ns;
-    uint64_t done, dropped; /* bytes moved by read or write, and dropped behind */
+    uint64_t done, dropped;    /* bytes moved by read or write, and dropped behind */
+    struct tsl_hasher64 *hash; /* gets what write writes; lent; NULL: none */
 };
 
 /* Closed; safe to close again. */
@@ -86,6 +88,9 @@ int tsl_file_close(struct tsl_file *f, struct tsl_err *err);
 
 /* Is path a named pipe?  false when it cannot be told. */
 bool tsl_file_is_fifo(const char *path);
+
+/* Is path a folder?  false when it cannot be told. */
+bool tsl_file_is_folder(const char *path);
 
 /* Closes standard output at the end of a run: what a network or a quota refuses late
  * shows only now. */

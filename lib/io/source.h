@@ -21,6 +21,12 @@ struct tsl_source {
     bool ended;
 };
 
+#define TSL_SOURCE_CLOSED                                                                \
+    (struct tsl_source)                                                                  \
+    {                                                                                    \
+        .file = TSL_FILE_INIT                                                            \
+    }
+
 /* path as for tsl_file_open.  window_max: see codec.h.  0, or an error and s closed. */
 int tsl_source_open(struct tsl_source *s, const char *path, size_t window_max,
                     struct tsl_err *err);

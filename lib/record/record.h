@@ -11,6 +11,7 @@
 #define TSL_RECORD_H
 
 #include "io/progress.h"
+#include "io/source.h"
 #include "record/schema.h"
 
 /* One column of one record.  data: n values as in memory (schema.h), aligned to at least 1
@@ -20,6 +21,18 @@ struct tsl_value {
     const uint32_t *lens; /* NULL for numbers */
     uint32_t n;
 };
+
+/* Bytes of the value's data. */
+static inline uint64_t tsl_value_bytes(const struct tsl_column *c,
+                                       const struct tsl_value *v)
+{
+    uint64_t n = 0;
+    if (tsl_dtype_bytes(c->type))
+        return (uint64_t)v->n * tsl_dtype_bytes(c->type);
+    for (uint32_t i = 0; i < v->n; i++)
+        n += v->lens[i];
+    return n;
+}
 
 struct tsl_record {
     uint64_t number;                /* in the whole set; keys what is drawn for it */
@@ -31,9 +44,12 @@ struct tsl_record {
 struct tsl_rechead {
     struct tsl_schema schema;
     char *meta;     /* JSON text, NUL at the end, on the heap; NULL: "{}" */
-    uint64_t first; /* number of the first record */
+    uint64_t first; /* number of the first record; the others follow it one by one */
 };
 void tsl_rechead_fini(struct tsl_rechead *h);
+/* *to becomes a copy of its own: 0 or TSL_ENOMEM. */
+int tsl_rechead_copy(struct tsl_rechead *to, const struct tsl_rechead *from,
+                     struct tsl_err *err);
 
 /* ---- reading ---- */
 
@@ -80,7 +96,7 @@ struct tsl_recwriter_opts {
 
 /* A file that a shard consists of, once it is whole. */
 struct tsl_recfile {
-    char *name; /* below the set's folder; on the heap */
+    char *name; /* the last part of its path; on the heap */
     uint64_t bytes, xxh3;
 };
 
@@ -94,6 +110,8 @@ void tsl_recwriter_destroy(struct tsl_recwriter *w); /* undoes what was not comm
 
 /* Begins a shard: stem is its path without the format's suffix; NULL: standard output. */
 int tsl_recwriter_begin(struct tsl_recwriter *w, const char *stem, struct tsl_err *err);
+/* rec->number is not looked at: records count on from head.first.  TSL_EUSAGE where a column
+ * of a fixed count has another. */
 int tsl_recwriter_put(struct tsl_recwriter *w, const struct tsl_record *rec,
                       struct tsl_err *err);
 /* Bytes that the shard's files would have if it ended now; for rolling over by size. */
@@ -110,16 +128,24 @@ int tsl_recwriter_index(struct tsl_recwriter *w, const char **name, char **text,
 
 /* ---- the formats ---- */
 
-/* What a format is to the face; rec_NAME.h declares one each. */
+enum { TSL_REC_SNIFF = 512 };
+
+/* What a format is to the face. */
 struct tsl_recformat {
     const char *name;   /* as --format has it */
     const char *suffix; /* of a shard's first file */
-    /* Can bytes, the first n of a file called path, be this format? */
+    /* Can bytes, the first n (at most TSL_REC_SNIFF; fewer only if it is that short) of what
+     * is called path, be this format?  Already decompressed; NULL: path is a folder. */
     bool (*is)(const char *path, const uint8_t *bytes, size_t n);
     /* NULL where it can only be written, or only read.  The structs behind void * are the
      * format's own; the functions are those above. */
+    /* src: path's bytes from the first on, decompressed, also of standard input: a format
+     * that streams moves it out (r->src = *src; *src = TSL_SOURCE_CLOSED) and closes it; one
+     * that opens files itself leaves it alone, and the face closes it.  Closed for a
+     * folder.  head is the face's, and freed by it. */
     int (*reader_open)(void **r, struct tsl_rechead *head, const char *path,
-                       const struct tsl_recreader_opts *o, struct tsl_err *err);
+                       struct tsl_source *src, const struct tsl_recreader_opts *o,
+                       struct tsl_err *err);
     void (*reader_destroy)(void *r);
     int (*next)(void *r, struct tsl_record *rec, struct tsl_err *err);
     int (*count)(void *r, uint64_t *n, struct tsl_err *err); /* NULL: cannot tell */
@@ -137,6 +163,9 @@ struct tsl_recformat {
     int (*index)(void *w, const char **name, char **text, size_t *len,
                  struct tsl_err *err); /* NULL: none */
 };
+
+/* The formats that there are; record.c lists them in a table. */
+extern const struct tsl_recformat tsl_rec_native;
 
 /* Every format, NULL at the end, in the order in which content is told apart. */
 const struct tsl_recformat *const *tsl_recformats(void);

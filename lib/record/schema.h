@@ -14,7 +14,12 @@
 #include "base/json.h"
 #include "base/jsonread.h"
 
-enum { TSL_COLUMNS_MAX = 64, TSL_COLUMN_NAME_MAX = 63, TSL_COLUMN_DIMS_MAX = 4 };
+enum {
+    TSL_COLUMNS_MAX = 64,
+    TSL_COLUMN_NAME_MAX = 63,
+    TSL_COLUMN_DIMS_MAX = 4,
+    TSL_COLUMN_COUNT_MAX = 1 << 28 /* values of a fixed count */
+};
 
 /* X(enumerator, name in files, bytes of a value in memory; 0: any number of bytes) */
 #define TSL_DTYPES(X)                                                                    \

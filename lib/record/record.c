@@ -1,0 +1,264 @@
+#include "record/record.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/quote.h"
+
+enum { WINDOW_MAX = 128 << 20 };
+
+/* In the order in which content is told apart: the surer the signs, the earlier. */
+static const struct tsl_recformat *const formats[] = {
+    &tsl_rec_native,
+    NULL,
+};
+
+const struct tsl_recformat *const *tsl_recformats(void)
+{
+    return formats;
+}
+
+const struct tsl_recformat *tsl_recformat_named(const char *name)
+{
+    for (size_t i = 0; formats[i]; i++)
+        if (strcmp(formats[i]->name, name) == 0)
+            return formats[i];
+    return NULL;
+}
+
+static int format_of(const struct tsl_recformat **f, const char *name,
+                     struct tsl_err *err)
+{
+    char names[256] = "";
+    *f = tsl_recformat_named(name);
+    if (*f)
+        return 0;
+    for (size_t i = 0, n = 0; formats[i]; i++) {
+        size_t k = strlen(formats[i]->name);
+        if (n + k + 3 > sizeof names)
+            break;
+        if (n) {
+            memcpy(names + n, ", ", 2);
+            n += 2;
+        }
+        memcpy(names + n, formats[i]->name, k + 1);
+        n += k;
+    }
+    return tsl_err_set(err, TSL_EUSAGE, "%s: no format of records; there are %s",
+                       tsl_quote(name).s, names);
+}
+
+void tsl_rechead_fini(struct tsl_rechead *h)
+{
+    tsl_mem_free(h->meta);
+    *h = (struct tsl_rechead){ .first = 0 };
+}
+
+int tsl_rechead_copy(struct tsl_rechead *to, const struct tsl_rechead *from,
+                     struct tsl_err *err)
+{
+    struct tsl_rechead h = { from->schema, NULL, from->first };
+    if (from->meta && !(h.meta = tsl_mem_strdup(from->meta, err)))
+        return TSL_ENOMEM;
+    *to = h;
+    return 0;
+}
+
+/* ---- reading ---- */
+
+struct tsl_recreader {
+    const struct tsl_recformat *f;
+    void *r;
+    struct tsl_rechead head;
+};
+
+/* A set's shards one after the other would be opened here: its manifest names them. */
+static int open_folder(struct tsl_recreader *r, const char *path,
+                       const struct tsl_recreader_opts *o, struct tsl_err *err)
+{
+    for (size_t i = 0; !r->f && formats[i]; i++)
+        if (formats[i]->reader_open && formats[i]->is(path, NULL, 0))
+            r->f = formats[i];
+    if (!r->f)
+        return tsl_err_set(err, TSL_EFORMAT, "%s: a folder, but no set of records",
+                           tsl_quote(path).s);
+    struct tsl_source none = TSL_SOURCE_CLOSED;
+    return r->f->reader_open(&r->r, &r->head, path, &none, o, err);
+}
+
+static int open_file(struct tsl_recreader *r, const char *path,
+                     const struct tsl_recreader_opts *o, struct tsl_err *err)
+{
+    uint8_t first[TSL_REC_SNIFF];
+    struct tsl_source src;
+    int rc = tsl_source_open(&src, path, WINDOW_MAX, err);
+    if (rc < 0)
+        return rc;
+    int64_t n = tsl_source_read(&src, first, sizeof first, err);
+    rc = n < 0 ? (int)n : tsl_source_unread(&src, first, (size_t)n, err);
+    if (rc < 0)
+        goto out;
+    for (size_t i = 0; !r->f && formats[i]; i++)
+        if (formats[i]->reader_open && formats[i]->is(path, first, (size_t)n))
+            r->f = formats[i];
+    if (!r->f)
+        rc = tsl_err_set(err, TSL_EFORMAT,
+                         n ? "%s: records of no format that is known here" : "%s: empty",
+                         src.file.name);
+    else
+        rc = r->f->reader_open(&r->r, &r->head, path, &src, o, err);
+out:
+    tsl_source_close(&src, NULL);
+    return rc;
+}
+
+int tsl_recreader_open(struct tsl_recreader **out, const char *path,
+                       const struct tsl_recreader_opts *opts, struct tsl_err *err)
+{
+    struct tsl_recreader *r = tsl_mem_alloc(1, sizeof *r, "a reader", err);
+    struct tsl_recreader_opts o = *opts;
+    int rc = r ? 0 : TSL_ENOMEM;
+    if (rc == 0 && !o.memory)
+        o.memory = 64 << 20;
+    if (rc == 0 && o.format)
+        rc = format_of(&r->f, o.format, err);
+    if (rc == 0 && r->f && !r->f->reader_open)
+        rc = tsl_err_set(err, TSL_EUSAGE, "%s can only be written", r->f->name);
+    if (rc == 0)
+        rc = tsl_file_is_folder(path) ? open_folder(r, path, &o, err)
+                                      : open_file(r, path, &o, err);
+    if (rc == 0)
+        *out = r;
+    else
+        tsl_recreader_destroy(r);
+    return rc;
+}
+
+void tsl_recreader_destroy(struct tsl_recreader *r)
+{
+    if (!r)
+        return;
+    if (r->r)
+        r->f->reader_destroy(r->r);
+    tsl_rechead_fini(&r->head);
+    tsl_mem_free(r);
+}
+
+const struct tsl_rechead *tsl_recreader_head(const struct tsl_recreader *r)
+{
+    return &r->head;
+}
+
+const char *tsl_recreader_format(const struct tsl_recreader *r)
+{
+    return r->f->name;
+}
+
+int tsl_recreader_next(struct tsl_recreader *r, struct tsl_record *rec,
+                       struct tsl_err *err)
+{
+    return r->f->next(r->r, rec, err);
+}
+
+int tsl_recreader_count(struct tsl_recreader *r, uint64_t *n, struct tsl_err *err)
+{
+    if (!r->f->count)
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "%s has no index: records can only be counted "
+                           "by reading them",
+                           r->f->name);
+    return r->f->count(r->r, n, err);
+}
+
+int tsl_recreader_at(struct tsl_recreader *r, uint64_t i, struct tsl_record *rec,
+                     struct tsl_err *err)
+{
+    if (!r->f->at)
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "%s has no index: records cannot be picked by number",
+                           r->f->name);
+    return r->f->at(r->r, i, rec, err);
+}
+
+/* ---- writing ---- */
+
+struct tsl_recwriter {
+    const struct tsl_recformat *f;
+    void *w;
+    struct tsl_schema schema;
+};
+
+int tsl_recwriter_create(struct tsl_recwriter **out, const struct tsl_rechead *head,
+                         const struct tsl_recwriter_opts *opts, struct tsl_err *err)
+{
+    struct tsl_recwriter *w = tsl_mem_alloc(1, sizeof *w, "a writer", err);
+    struct tsl_recwriter_opts o = *opts;
+    int rc = w ? 0 : TSL_ENOMEM;
+    if (rc == 0 && !o.memory)
+        o.memory = 64 << 20;
+    if (rc == 0)
+        rc = format_of(&w->f, o.format ? o.format : "native", err);
+    if (rc == 0 && !w->f->writer_create)
+        rc = tsl_err_set(err, TSL_EUSAGE, "%s can only be read", w->f->name);
+    if (rc == 0) {
+        w->schema = head->schema;
+        rc = w->f->writer_create(&w->w, head, &o, err);
+    }
+    if (rc == 0)
+        *out = w;
+    else
+        tsl_recwriter_destroy(w);
+    return rc;
+}
+
+void tsl_recwriter_destroy(struct tsl_recwriter *w)
+{
+    if (!w)
+        return;
+    if (w->w)
+        w->f->writer_destroy(w->w);
+    tsl_mem_free(w);
+}
+
+int tsl_recwriter_begin(struct tsl_recwriter *w, const char *stem, struct tsl_err *err)
+{
+    return w->f->begin(w->w, stem, err);
+}
+
+int tsl_recwriter_put(struct tsl_recwriter *w, const struct tsl_record *rec,
+                      struct tsl_err *err)
+{
+    for (size_t i = 0; i < w->schema.ncolumns; i++) {
+        const struct tsl_column *c = &w->schema.columns[i];
+        if (c->count && rec->values[i].n != c->count)
+            return tsl_err_set(err, TSL_EUSAGE,
+                               "column %s: %u values, but each record has %u",
+                               tsl_quote(c->name).s, rec->values[i].n, c->count);
+    }
+    return w->f->put(w->w, rec, err);
+}
+
+uint64_t tsl_recwriter_bytes(const struct tsl_recwriter *w)
+{
+    return w->f->bytes(w->w);
+}
+
+int tsl_recwriter_end(struct tsl_recwriter *w, struct tsl_err *err)
+{
+    return w->f->end(w->w, err);
+}
+
+int tsl_recwriter_commit(struct tsl_recwriter *w, const struct tsl_recfile **files,
+                         size_t *nfiles, struct tsl_err *err)
+{
+    return w->f->commit(w->w, files, nfiles, err);
+}
+
+int tsl_recwriter_index(struct tsl_recwriter *w, const char **name, char **text,
+                        size_t *len, struct tsl_err *err)
+{
+    *text = NULL;
+    *len = 0;
+    return w->f->index ? w->f->index(w->w, name, text, len, err) : 0;
+}

@@ -1,0 +1,33 @@
+/* recout.h - one file of a shard on its way out: a sink that knows its bytes and their XXH3,
+ * so that every format tells the manifest the same of its files.
+ *
+ * Memory: as sink.h, and 4 KiB.  Threads: one owner. */
+#ifndef TSL_RECOUT_H
+#define TSL_RECOUT_H
+
+#include "io/sink.h"
+#include "record/record.h"
+
+struct tsl_hasher64;
+
+/* All zero: closed. */
+struct tsl_recout {
+    struct tsl_sink sink;
+    struct tsl_hasher64 *hash; /* in pages: its state wants 64-byte alignment */
+    struct tsl_recfile file;   /* filled by done */
+    bool open;
+};
+
+/* The file whose name is stem and then suffix; stem NULL: standard output.  codec, level: of
+ * the file as a whole; level 0: the usual one.  0, or an error and o closed. */
+int tsl_recout_open(struct tsl_recout *o, const char *stem, const char *suffix,
+                    enum tsl_codec codec, int level, struct tsl_err *err);
+int tsl_recout_write(struct tsl_recout *o, const void *p, size_t n, struct tsl_err *err);
+/* Everything was written: syncs.  o->file says then what lies on the disk. */
+int tsl_recout_done(struct tsl_recout *o, struct tsl_err *err);
+/* Gives the file its name. */
+int tsl_recout_commit(struct tsl_recout *o, struct tsl_err *err);
+/* Undoes what was not committed; frees o->file, too.  Safe to call again. */
+void tsl_recout_close(struct tsl_recout *o);
+
+#endif
