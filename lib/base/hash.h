@@ -72,8 +72,8 @@ static inline int tsl_u128_equal(struct tsl_u128 a, struct tsl_u128 b)
     return a.lo == b.lo && a.hi == b.hi;
 }
 
-/* A 128-bit hash of bytes that arrive in pieces; the same value as tsl_hash128 of the
- * whole. */
+/* A hash of bytes that arrive in pieces; the same value as tsl_hash128, or tsl_hash64 with
+ * seed 0, of the whole. */
 struct tsl_hasher {
     XXH3_state_t state;
 };
@@ -117,6 +117,26 @@ static inline void tsl_hasher64_add(struct tsl_hasher64 *h, const void *p, size_
 static inline uint64_t tsl_hasher64_end(const struct tsl_hasher64 *h)
 {
     return XXH3_64bits_digest(&h->state);
+}
+
+/* The older XXH64, seed 0, which other formats store; of bytes that arrive in pieces. */
+struct tsl_xxh64 {
+    XXH64_state_t state;
+};
+
+static inline void tsl_xxh64_init(struct tsl_xxh64 *h)
+{
+    (void)XXH64_reset(&h->state, 0);
+}
+
+static inline void tsl_xxh64_add(struct tsl_xxh64 *h, const void *p, size_t n)
+{
+    (void)XXH64_update(&h->state, p, n);
+}
+
+static inline uint64_t tsl_xxh64_end(const struct tsl_xxh64 *h)
+{
+    return XXH64_digest(&h->state);
 }
 
 #endif

@@ -341,6 +341,12 @@ bool tsl_file_is_fifo(const char *path)
     return strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
+bool tsl_file_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
 bool tsl_file_is_folder(const char *path)
 {
     struct stat st;

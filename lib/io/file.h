@@ -89,6 +89,9 @@ int tsl_file_close(struct tsl_file *f, struct tsl_err *err);
 /* Is path a named pipe?  false when it cannot be told. */
 bool tsl_file_is_fifo(const char *path);
 
+/* Is there anything called path?  false when it cannot be told. */
+bool tsl_file_exists(const char *path);
+
 /* Is path a folder?  false when it cannot be told. */
 bool tsl_file_is_folder(const char *path);
 

@@ -204,7 +204,7 @@ int tsl_outfile_open(struct tsl_outfile *o, const char *path, bool named,
 #ifdef O_TMPFILE
     /* it is named through /proc: where that is missing, better know it now */
     named |= access("/proc/self/fd", X_OK) < 0;
-    while (!named && (fd = open(o->dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600)) < 0 &&
+    while (!named && (fd = open(o->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)) < 0 &&
            errno == EINTR)
         ;
 #endif

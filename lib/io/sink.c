@@ -108,6 +108,22 @@ int tsl_sink_write(struct tsl_sink *s, const void *data, size_t n, struct tsl_er
     return 0;
 }
 
+int tsl_sink_room(struct tsl_sink *s, size_t n, uint8_t **to, struct tsl_err *err)
+{
+    *to = NULL;
+    if (s->frames || n > s->cap)
+        return 0;
+    int rc = s->cap - s->len < n ? flush(s, err) : 0;
+    *to = s->buf + s->len;
+    return rc;
+}
+
+void tsl_sink_took(struct tsl_sink *s, size_t n)
+{
+    s->len += n;
+    s->bytes += n;
+}
+
 static void free_buffers(struct tsl_sink *s)
 {
     tsl_pages_unmap(s->buf, s->cap);

@@ -32,6 +32,10 @@ int tsl_sink_open(struct tsl_sink *s, const char *path, bool named,
                   const struct tsl_sink_opts *o, struct tsl_err *err);
 /* 0, or the error of a write that may be of earlier bytes. */
 int tsl_sink_write(struct tsl_sink *s, const void *p, size_t n, struct tsl_err *err);
+/* *to: where the next n bytes may be put at once, and took then says how many of them were;
+ * NULL where that cannot be (more than the buffer holds, or a compressed file). */
+int tsl_sink_room(struct tsl_sink *s, size_t n, uint8_t **to, struct tsl_err *err);
+void tsl_sink_took(struct tsl_sink *s, size_t n);
 /* Everything was written: flushes, syncs and frees the buffers. */
 int tsl_sink_done(struct tsl_sink *s, struct tsl_err *err);
 /* Gives the file its final name. */

@@ -5,12 +5,16 @@
 
 #include "base/mem.h"
 #include "base/quote.h"
+#include "record/rec_mds.h"
+#include "record/rec_tfrecord.h"
 
 enum { WINDOW_MAX = 128 << 20 };
 
 /* In the order in which content is told apart: the surer the signs, the earlier. */
 static const struct tsl_recformat *const formats[] = {
     &tsl_rec_native,
+    &tsl_rec_tfrecord,
+    &tsl_rec_mds,
     NULL,
 };
 

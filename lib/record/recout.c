@@ -47,9 +47,72 @@ int tsl_recout_write(struct tsl_recout *o, const void *p, size_t n, struct tsl_e
     return tsl_sink_write(&o->sink, p, n, err);
 }
 
+int tsl_recout_room(struct tsl_recout *o, size_t n, uint8_t **to, struct tsl_err *err)
+{
+    int rc = tsl_sink_room(&o->sink, n, to, err);
+    o->scratched = *to == NULL;
+    if (rc < 0 || *to)
+        return rc;
+    rc = tsl_mem_grow(&o->scratch, &o->scratch_cap, n, 1, "a record", err);
+    *to = o->scratch;
+    return rc;
+}
+
+int tsl_recout_took(struct tsl_recout *o, size_t n, struct tsl_err *err)
+{
+    if (o->scratched)
+        return tsl_sink_write(&o->sink, o->scratch, n, err);
+    tsl_sink_took(&o->sink, n);
+    return 0;
+}
+
+int tsl_recout_patch(struct tsl_recout *o, uint64_t at, const void *p, size_t n,
+                     struct tsl_err *err)
+{
+    struct tsl_sink *s = &o->sink;
+    uint8_t *none;
+    if (s->frames || !s->out.file.regular)
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "%s: this format is completed at its beginning, and cannot be "
+                           "written to a pipe or compressed as a whole",
+                           s->out.file.name);
+    int rc = tsl_sink_room(s, s->cap, &none, err); /* what lies in the buffer goes out */
+    if (rc == 0)
+        rc = tsl_file_pwrite(&s->out.file, p, n, at, err);
+    o->patched = true;
+    return rc;
+}
+
+/* The hash of a file of which earlier bytes were changed: of what it holds now. */
+static int hash_again(struct tsl_recout *o, struct tsl_err *err)
+{
+    enum { CHUNK = 256 << 10 };
+    uint64_t n = o->hash->nbytes;
+    uint8_t *buf = tsl_pages_map(CHUNK, "a read buffer", err);
+    int rc = buf ? 0 : TSL_ENOMEM;
+    tsl_hasher64_init(o->hash, 0);
+    for (uint64_t at = 0; rc == 0 && at < n; at += CHUNK) {
+        size_t take = n - at < CHUNK ? (size_t)(n - at) : CHUNK;
+        rc = tsl_file_pread(&o->sink.out.file, buf, take, at, err);
+        if (rc == 0)
+            tsl_hasher64_add(o->hash, buf, take);
+    }
+    tsl_pages_unmap(buf, CHUNK);
+    return rc;
+}
+
 int tsl_recout_done(struct tsl_recout *o, struct tsl_err *err)
 {
-    int rc = tsl_sink_done(&o->sink, err);
+    uint8_t *none;
+    int rc = 0;
+    if (o->patched) {
+        rc = tsl_sink_room(&o->sink, o->sink.cap, &none, err);
+        if (rc == 0)
+            rc = hash_again(o, err);
+        if (rc < 0)
+            return rc;
+    }
+    rc = tsl_sink_done(&o->sink, err);
     o->file.bytes = o->hash->nbytes;
     o->file.xxh3 = tsl_hasher64_end(o->hash);
     return rc;
@@ -66,5 +129,6 @@ void tsl_recout_close(struct tsl_recout *o)
         tsl_sink_close(&o->sink);
     tsl_pages_unmap(o->hash, sizeof *o->hash);
     tsl_mem_free(o->file.name);
+    tsl_mem_free(o->scratch);
     *o = (struct tsl_recout){ .open = false };
 }

@@ -1,7 +1,7 @@
 /* recout.h - one file of a shard on its way out: a sink that knows its bytes and their XXH3,
  * so that every format tells the manifest the same of its files.
  *
- * Memory: as sink.h, and 4 KiB.  Threads: one owner. */
+ * Memory: as sink.h, and 4 KiB; the largest piece that room was asked for.  Threads: one owner. */
 #ifndef TSL_RECOUT_H
 #define TSL_RECOUT_H
 
@@ -16,6 +16,10 @@ struct tsl_recout {
     struct tsl_hasher64 *hash; /* in pages: its state wants 64-byte alignment */
     struct tsl_recfile file;   /* filled by done */
     bool open;
+    bool patched;     /* bytes were changed: the hash is taken again at the end */
+    uint8_t *scratch; /* what room gave where the sink has none */
+    size_t scratch_cap;
+    bool scratched;
 };
 
 /* The file whose name is stem and then suffix; stem NULL: standard output.  codec, level: of
@@ -23,6 +27,18 @@ struct tsl_recout {
 int tsl_recout_open(struct tsl_recout *o, const char *stem, const char *suffix,
                     enum tsl_codec codec, int level, struct tsl_err *err);
 int tsl_recout_write(struct tsl_recout *o, const void *p, size_t n, struct tsl_err *err);
+/* *to: where the next n bytes go; took says how many of them were filled. */
+int tsl_recout_room(struct tsl_recout *o, size_t n, uint8_t **to, struct tsl_err *err);
+int tsl_recout_took(struct tsl_recout *o, size_t n, struct tsl_err *err);
+/* n bytes that were written, from byte at on, become others; of an uncompressed file.
+ * TSL_EUSAGE for a pipe. */
+int tsl_recout_patch(struct tsl_recout *o, uint64_t at, const void *p, size_t n,
+                     struct tsl_err *err);
+/* Plain bytes so far. */
+static inline uint64_t tsl_recout_bytes(const struct tsl_recout *o)
+{
+    return o->sink.bytes;
+}
 /* Everything was written: syncs.  o->file says then what lies on the disk. */
 int tsl_recout_done(struct tsl_recout *o, struct tsl_err *err);
 /* Gives the file its name. */

@@ -9,7 +9,7 @@
 #include "base/quote.h"
 #include "base/utf8.h"
 #include "io/source.h"
-#include "text/protobuf.h"
+#include "base/protobuf.h"
 #include "text/vocab.h"
 
 /* Field numbers of sentencepiece_model.proto. */

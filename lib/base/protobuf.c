@@ -1,4 +1,4 @@
-#include "text/protobuf.h"
+#include "base/protobuf.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text/protobuf.h"
+#include "base/protobuf.h"
 
 static struct tsl_slice of(const void *p, size_t n)
 {

@@ -1,0 +1,225 @@
+#include "record/recjson.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/half.h"
+#include "base/utf8.h"
+
+/* ---- numbers ---- */
+
+static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                            "25262728293031323334353637383940414243444546474849"
+                            "50515253545556575859606162636465666768697071727374"
+                            "75767778798081828384858687888990919293949596979899";
+
+static inline char *put_u64(char *p, uint64_t v)
+{
+    char digits[20];
+    unsigned at = sizeof digits;
+    for (; v >= 100; v /= 100)
+        memcpy(digits + (at -= 2), pairs + 2 * (v % 100), 2);
+    if (v >= 10)
+        memcpy(digits + (at -= 2), pairs + 2 * v, 2);
+    else
+        digits[--at] = (char)('0' + v);
+    memcpy(p, digits + at, sizeof digits - at);
+    return p + (sizeof digits - at);
+}
+
+static char *put_i64(char *p, int64_t v)
+{
+    if (v < 0)
+        *p++ = '-';
+    return put_u64(p, v < 0 ? -(uint64_t)v : (uint64_t)v);
+}
+
+static char *put_float(char *p, float v)
+{
+    if (!isfinite(v)) {
+        memcpy(p, "null", 4);
+        return p + 4;
+    }
+    for (int digits = 6;; digits++) {
+        int n = snprintf(p, TSL_RECJSON_NUMBER, "%.*g", digits, (double)v);
+        if (digits == 9 || strtof(p, NULL) == v)
+            return p + n;
+    }
+}
+
+static char *put_double(char *p, double v)
+{
+    if (!isfinite(v)) {
+        memcpy(p, "null", 4);
+        return p + 4;
+    }
+    for (int digits = 15;; digits++) {
+        int n = snprintf(p, TSL_RECJSON_NUMBER, "%.*g", digits, v);
+        if (digits == 17 || strtod(p, NULL) == v)
+            return p + n;
+    }
+}
+
+#define NUMBERS(type, put, cast)                                                         \
+    for (size_t i = 0; i < n; i++) {                                                     \
+        type x;                                                                          \
+        memcpy(&x, (const uint8_t *)v + i * sizeof x, sizeof x);                         \
+        if (i)                                                                           \
+            *p++ = ',';                                                                  \
+        p = put(p, cast(x));                                                             \
+    }                                                                                    \
+    return p;
+
+char *tsl_recjson_numbers(char *p, enum tsl_dtype t, const void *v, size_t n)
+{
+    switch (t) {
+    case TSL_BIT:
+    case TSL_U8: NUMBERS(uint8_t, put_u64, )
+    case TSL_U16: NUMBERS(uint16_t, put_u64, )
+    case TSL_U32: NUMBERS(uint32_t, put_u64, )
+    case TSL_U64: NUMBERS(uint64_t, put_u64, )
+    case TSL_I8: NUMBERS(int8_t, put_i64, )
+    case TSL_I16: NUMBERS(int16_t, put_i64, )
+    case TSL_I32: NUMBERS(int32_t, put_i64, )
+    case TSL_I64: NUMBERS(int64_t, put_i64, )
+    case TSL_F16: NUMBERS(uint16_t, put_float, tsl_half_float)
+    case TSL_F32: NUMBERS(float, put_float, )
+    default: NUMBERS(double, put_double, )
+    }
+}
+
+/* ---- strings ---- */
+
+static char *put_string(char *p, const uint8_t *s, size_t n)
+{
+    static const char hex[] = "0123456789abcdef";
+    *p++ = '"';
+    for (const uint8_t *end = s + n; s < end;) {
+        uint32_t cp;
+        size_t len = tsl_utf8_decode(s, end, &cp);
+        if (cp == TSL_UTF8_BAD) { /* each byte of it is replaced */
+            len = 1;
+            memcpy(p, "\xef\xbf\xbd", 3);
+            p += 3;
+        } else if (*s == '"' || *s == '\\') {
+            *p++ = '\\';
+            *p++ = (char)*s;
+        } else if (*s < 0x20) {
+            memcpy(p, "\\u00", 4);
+            p[4] = hex[*s >> 4];
+            p[5] = hex[*s & 15];
+            p += 6;
+        } else {
+            memcpy(p, s, len);
+            p += len;
+        }
+        s += len;
+    }
+    *p++ = '"';
+    return p;
+}
+
+static char *put_base64(char *p, const uint8_t *s, size_t n)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    memcpy(p, "{\"base64\":\"", 11);
+    p += 11;
+    for (size_t i = 0; i < n; i += 3, p += 4) {
+        size_t left = n - i;
+        uint32_t w = (uint32_t)s[i] << 16 | (left > 1 ? (uint32_t)s[i + 1] << 8 : 0) |
+                     (left > 2 ? s[i + 2] : 0);
+        p[0] = letters[w >> 18];
+        p[1] = letters[w >> 12 & 63];
+        p[2] = left > 1 ? letters[w >> 6 & 63] : '=';
+        p[3] = left > 2 ? letters[w & 63] : '=';
+    }
+    memcpy(p, "\"}", 2);
+    return p + 2;
+}
+
+static char *put_strings(char *p, enum tsl_dtype t, const struct tsl_value *v)
+{
+    const uint8_t *s = v->data;
+    for (uint32_t i = 0; i < v->n; s += v->lens[i++]) {
+        if (i)
+            *p++ = ',';
+        if (t == TSL_STR) {
+            p = put_string(p, s, v->lens[i]);
+        } else if (t == TSL_BYTES) {
+            p = put_base64(p, s, v->lens[i]);
+        } else if (v->lens[i]) {
+            memcpy(p, s, v->lens[i]);
+            p += v->lens[i];
+        }
+    }
+    return p;
+}
+
+/* ---- columns ---- */
+
+/* An array of dims[0] arrays of dims[1] ...; *at goes on. */
+static char *put_nested(char *p, const struct tsl_column *c, uint32_t dim,
+                        const uint8_t **at)
+{
+    *p++ = '[';
+    if (dim + 1 == c->ndims) {
+        p = tsl_recjson_numbers(p, c->type, *at, c->dims[dim]);
+        *at += c->dims[dim] * tsl_dtype_bytes(c->type);
+    }
+    for (uint32_t i = 0; dim + 1 < c->ndims && i < c->dims[dim]; i++) {
+        if (i)
+            *p++ = ',';
+        p = put_nested(p, c, dim + 1, at);
+    }
+    *p++ = ']';
+    return p;
+}
+
+static char *put_value(char *p, const struct tsl_column *c, const struct tsl_value *v)
+{
+    bool array = c->count == 0 || c->ndims;
+    const uint8_t *at = v->data;
+    if (tsl_dtype_bytes(c->type) && c->ndims > 1)
+        return put_nested(p, c, 0, &at);
+    if (array)
+        *p++ = '[';
+    p = tsl_dtype_bytes(c->type) ? tsl_recjson_numbers(p, c->type, v->data, v->n)
+                                 : put_strings(p, c->type, v);
+    if (array)
+        *p++ = ']';
+    return p;
+}
+
+size_t tsl_recjson_bound(const struct tsl_schema *s, const struct tsl_record *rec)
+{
+    size_t n = 2;
+    for (size_t i = 0; i < s->ncolumns; i++) {
+        const struct tsl_value *v = &rec->values[i];
+        n += 6 * sizeof s->columns[i].name + 16;
+        if (tsl_dtype_bytes(s->columns[i].type))
+            /* a comma; brackets: fewer than two a number in each dimension */
+            n += (TSL_RECJSON_NUMBER + 1 + 2 * TSL_COLUMN_DIMS_MAX) * (size_t)v->n;
+        else
+            for (uint32_t k = 0; k < v->n; k++)
+                n += 6 * (size_t)v->lens[k] + 16;
+    }
+    return n;
+}
+
+char *tsl_recjson_write(char *p, const struct tsl_schema *s, const struct tsl_record *rec)
+{
+    *p++ = '{';
+    for (size_t i = 0; i < s->ncolumns; i++) {
+        const struct tsl_column *c = &s->columns[i];
+        if (i)
+            *p++ = ',';
+        p = put_string(p, (const uint8_t *)c->name, strlen(c->name));
+        *p++ = ':';
+        p = put_value(p, c, &rec->values[i]);
+    }
+    *p++ = '}';
+    return p;
+}

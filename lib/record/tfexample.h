@@ -1,0 +1,59 @@
+/* tfexample.h - tf.train.Example: a record as TensorFlow's protocol buffer, both ways.
+ *
+ * Source: tensorflow/core/example/{example,feature}.proto.  Example { 1: Features { 1: map
+ *   entries { 1: key, 2: Feature { one of 1: bytes, 2: floats, 3: int64s, each { 1: values }
+ *   } } } }.  Written: keys sorted, numbers packed, so the bytes depend on the record alone;
+ *   every integer and bit column becomes int64s, f16, f32 and f64 become floats (of f64 the
+ *   nearest), strings become bytes.
+ *   Read: any order of keys, packed or not, unknown fields skipped, of a key given twice the
+ *   last one counts (as protobuf's maps have it).
+ * Memory: reading, 8 bytes a number of one record.
+ * Threads: one owner. */
+#ifndef TSL_TFEXAMPLE_H
+#define TSL_TFEXAMPLE_H
+
+#include "base/slice.h"
+#include "record/record.h"
+
+struct tsl_tfexample_writer {
+    const struct tsl_schema *schema; /* lent */
+    uint32_t order[TSL_COLUMNS_MAX]; /* columns by name */
+    size_t bytes[TSL_COLUMNS_MAX]; /* of the record measured last: of each one's values */
+    size_t features;
+};
+
+void tsl_tfexample_writer_init(struct tsl_tfexample_writer *w,
+                               const struct tsl_schema *schema);
+/* Bytes of rec as an Example. */
+size_t tsl_tfexample_measure(struct tsl_tfexample_writer *w,
+                             const struct tsl_record *rec);
+/* Writes rec, just measured, to p; up to TSL_TFEXAMPLE_SLACK bytes behind it change, too. */
+enum { TSL_TFEXAMPLE_SLACK = 8 };
+void tsl_tfexample_write(const struct tsl_tfexample_writer *w,
+                         const struct tsl_record *rec, uint8_t *p);
+
+/* Does it look like an Example (not a SequenceExample, nor anything else)? */
+bool tsl_tfexample_is(const uint8_t *p, size_t n);
+/* The features of the Example at p: lists of i64, f32 or bytes by name, sorted. */
+int tsl_tfexample_schema(struct tsl_schema *s, const uint8_t *p, size_t n,
+                         const char *where, struct tsl_err *err);
+
+struct tsl_tfexample_reader {
+    const struct tsl_schema *schema; /* lent */
+    struct tsl_value values[TSL_COLUMNS_MAX];
+    void *data[TSL_COLUMNS_MAX]; /* what the values point to */
+    uint32_t *lens[TSL_COLUMNS_MAX];
+    size_t cap[TSL_COLUMNS_MAX], lens_cap[TSL_COLUMNS_MAX];
+};
+
+/* schema's columns are lists of i64, f32 or bytes.  All zero before. */
+void tsl_tfexample_reader_init(struct tsl_tfexample_reader *r,
+                               const struct tsl_schema *schema);
+/* rec->values is lent until the next call; a feature that is not there has no values.  where
+ * stands in messages.  TSL_EFORMAT for what is no Example, or has a feature that schema does
+ * not know, or knows otherwise. */
+int tsl_tfexample_read(struct tsl_tfexample_reader *r, const uint8_t *p, size_t n,
+                       const char *where, struct tsl_record *rec, struct tsl_err *err);
+void tsl_tfexample_reader_fini(struct tsl_tfexample_reader *r);
+
+#endif
