@@ -6,10 +6,10 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/protobuf.h"
 #include "base/quote.h"
 #include "base/utf8.h"
 #include "io/source.h"
-#include "base/protobuf.h"
 #include "text/vocab.h"
 
 /* Field numbers of sentencepiece_model.proto. */
