@@ -258,6 +258,7 @@ static void drop_scratch(struct tsl_compat_pair *c)
 {
     tsl_mem_free(c->order);
     tsl_mem_free(c->m.chosen);
+    tsl_mem_free(c->m.moved);
     tsl_mem_free(c->m.shown);
     tsl_mem_free(c->m.cands);
     tsl_mem_free(c->m.begins);
@@ -274,11 +275,12 @@ static int make_instances(struct tsl_compat_pair *c, struct tsl_err *err)
     size_t n = c->o.tokens_max + 1;
     m->o = &c->o;
     m->chosen = tsl_mem_alloc(n / 64 + 1, sizeof *m->chosen, "masks", err);
+    m->moved = tsl_mem_alloc(n / 64 + 1, sizeof *m->moved, "masks", err);
     m->shown = tsl_mem_alloc(n, sizeof *m->shown, "masks", err);
     m->cands = tsl_mem_alloc(n, sizeof *m->cands, "masks", err);
     m->begins = tsl_mem_alloc(n, sizeof *m->begins, "masks", err);
     m->work = tsl_mem_alloc(n, sizeof *m->work, "masks", err);
-    if (!m->chosen || !m->shown || !m->cands || !m->begins || !m->work)
+    if (!m->chosen || !m->moved || !m->shown || !m->cands || !m->begins || !m->work)
         return TSL_ENOMEM;
     tsl_mt19937_seed_python(&m->mt, c->o.seed);
     c->below_short = tsl_mt19937_threshold(c->o.short_rate);

@@ -39,6 +39,7 @@ struct tsl_compat_masker {
     uint32_t n;
     uint32_t nmasks;                 /* how many are asked for */
     uint64_t *chosen;                /* [(n + 63) / 64], all 0 */
+    uint64_t *moved;                 /* likewise, for masking functions to use */
     uint32_t *shown;                 /* [n] */
     uint16_t *cands, *begins, *work; /* [tokens_max + 1] each */
     uint32_t ncands;

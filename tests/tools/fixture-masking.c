@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "prep/compat_albert.h"
 #include "prep/compat_bert.h"
+#include "prep/compat_electra.h"
 #include "support/memdocs.h"
 
 typedef const struct tsl_jsonval *json;
@@ -256,12 +258,40 @@ static void run_pairs(const char *path, const struct setting *s, struct memdocs 
         .whole_words = s->wwm,
         .python2 = s->py2,
     };
-    int rc = tsl_compat_bert_create(&p.c, &o, &m->docs, &err);
+    struct tsl_compat_albert_opts a = {
+        .pair = o,
+        .np_seed = (uint32_t)s->npseed,
+        .ngram = s->ngram,
+        .favor_longer = s->longer,
+        .random_next = !s->sop,
+        .permute = s->permute,
+    };
+    int rc = s->script == BERT ? tsl_compat_bert_create(&p.c, &o, &m->docs, &err)
+                               : tsl_compat_albert_create(&p.c, &a, &m->docs, &err);
     if (rc < 0)
         cannot(path, err.msg);
     else
         compare_file(path, next_pair, &p, s->seq);
     tsl_compat_pair_destroy(p.c);
+}
+
+static int next_electra(void *ctx, struct tsl_sample *s, struct tsl_err *err)
+{
+    return tsl_compat_electra_next(ctx, s, err);
+}
+
+static void run_electra(const char *path, const struct setting *s, struct memdocs *m)
+{
+    struct tsl_err err = { 0 };
+    struct tsl_compat_electra *c = NULL;
+    struct tsl_compat_electra_opts o = {
+        .special = special(), .seed = s->seed, .tokens_max = s->seq, .join = s->joined
+    };
+    if (tsl_compat_electra_create(&c, &o, &m->docs, &err) < 0)
+        cannot(path, err.msg);
+    else
+        compare_file(path, next_electra, c, s->seq);
+    tsl_compat_electra_destroy(c);
 }
 
 static void run_file(const char *dir, const char *file, struct memdocs *m)
@@ -277,7 +307,10 @@ static void run_file(const char *dir, const char *file, struct memdocs *m)
     }
     now.file = path;
     now.cases = now.wrong = 0;
-    run_pairs(path, &s, m);
+    if (s.script == ELECTRA)
+        run_electra(path, &s, m);
+    else
+        run_pairs(path, &s, m);
     printf("%s: %zu of %zu agree\n", path,
            now.cases - (now.wrong < now.cases ? now.wrong : now.cases), now.cases);
     all_wrong += now.wrong;
