@@ -6,16 +6,16 @@
 #include "base/mem.h"
 #include "base/quote.h"
 #include "record/rec_mds.h"
+#include "record/rec_megatron.h"
+#include "record/rec_npy.h"
 #include "record/rec_tfrecord.h"
 
 enum { WINDOW_MAX = 128 << 20 };
 
 /* In the order in which content is told apart: the surer the signs, the earlier. */
 static const struct tsl_recformat *const formats[] = {
-    &tsl_rec_native,
-    &tsl_rec_tfrecord,
-    &tsl_rec_mds,
-    NULL,
+    &tsl_rec_native,   &tsl_rec_megatron, &tsl_rec_npy,
+    &tsl_rec_tfrecord, &tsl_rec_mds,      NULL,
 };
 
 const struct tsl_recformat *const *tsl_recformats(void)
@@ -77,6 +77,13 @@ struct tsl_recreader {
     struct tsl_rechead head;
 };
 
+static int open_itself(struct tsl_recreader *r, const char *path,
+                       const struct tsl_recreader_opts *o, struct tsl_err *err)
+{
+    struct tsl_source none = TSL_SOURCE_CLOSED;
+    return r->f->reader_open(&r->r, &r->head, path, &none, o, err);
+}
+
 /* A set's shards one after the other would be opened here: its manifest names them. */
 static int open_folder(struct tsl_recreader *r, const char *path,
                        const struct tsl_recreader_opts *o, struct tsl_err *err)
@@ -87,8 +94,14 @@ static int open_folder(struct tsl_recreader *r, const char *path,
     if (!r->f)
         return tsl_err_set(err, TSL_EFORMAT, "%s: a folder, but no set of records",
                            tsl_quote(path).s);
-    struct tsl_source none = TSL_SOURCE_CLOSED;
-    return r->f->reader_open(&r->r, &r->head, path, &none, o, err);
+    return open_itself(r, path, o, err);
+}
+
+/* Does path stand for all files of a shard? */
+static bool names_several(const struct tsl_recformat *f, const char *path)
+{
+    size_t n = strlen(path), k = strlen(f->suffix);
+    return f->several_files && n > k && strcmp(path + n - k, f->suffix) == 0;
 }
 
 static int open_file(struct tsl_recreader *r, const char *path,
@@ -130,8 +143,9 @@ int tsl_recreader_open(struct tsl_recreader **out, const char *path,
     if (rc == 0 && r->f && !r->f->reader_open)
         rc = tsl_err_set(err, TSL_EUSAGE, "%s can only be written", r->f->name);
     if (rc == 0)
-        rc = tsl_file_is_folder(path) ? open_folder(r, path, &o, err)
-                                      : open_file(r, path, &o, err);
+        rc = tsl_file_is_folder(path)            ? open_folder(r, path, &o, err)
+             : r->f && names_several(r->f, path) ? open_itself(r, path, &o, err)
+                                                 : open_file(r, path, &o, err);
     if (rc == 0)
         *out = r;
     else

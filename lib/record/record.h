@@ -58,6 +58,9 @@ struct tsl_recreader_opts {
     uint64_t memory;               /* bytes that it may hold; 0: 64 MiB */
     bool no_check;                 /* checksums are not compared (crec recover) */
     struct tsl_progress *progress; /* may be NULL */
+    /* What a manifest says that records consist of, for formats that cannot tell; lent.
+     * NULL: nothing is known. */
+    const struct tsl_schema *schema;
 };
 
 struct tsl_recreader;
@@ -134,6 +137,8 @@ enum { TSL_REC_SNIFF = 512 };
 struct tsl_recformat {
     const char *name;   /* as --format has it */
     const char *suffix; /* of a shard's first file */
+    bool
+        several_files; /* STEM and suffix is no file's name, but that of all of a shard's */
     /* Can bytes, the first n (at most TSL_REC_SNIFF; fewer only if it is that short) of what
      * is called path, be this format?  Already decompressed; NULL: path is a folder. */
     bool (*is)(const char *path, const uint8_t *bytes, size_t n);
