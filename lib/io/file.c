@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -20,6 +21,10 @@
 
 #ifndef RWF_DONTCACHE
 #define RWF_DONTCACHE 0x80 /* Linux 6.14; older headers lack the name */
+#endif
+
+#ifndef SYS_cachestat
+#define SYS_cachestat 451 /* Linux 6.5, the same number everywhere */
 #endif
 
 /* One transfer's upper bound: keeps every length inside ssize_t and each call
@@ -58,6 +63,21 @@ int tsl_file_wrap(struct tsl_file *f, int fd, const char *name, bool borrowed,
     return 0;
 }
 
+/* Does the page cache hold a good part of the file?  Then somebody wants it there, and
+ * reading it adds little.  false when the kernel does not tell. */
+static bool is_cached(const struct tsl_file *f)
+{
+    struct {
+        uint64_t off, len;
+    } range = { 0, 0 }; /* all of it */
+    struct {
+        uint64_t cached, dirty, writeback, evicted, recently_evicted;
+    } pages = { 0 };
+    if (syscall(SYS_cachestat, f->fd, &range, &pages, 0) < 0)
+        return false;
+    return pages.cached > f->size / TSL_PAGE_BYTES / 4;
+}
+
 int tsl_file_open(struct tsl_file *f, const char *path, struct tsl_err *err)
 {
     if (strcmp(path, "-") == 0)
@@ -71,8 +91,11 @@ int tsl_file_open(struct tsl_file *f, const char *path, struct tsl_err *err)
         return tsl_err_sys(err, errno, "%s", tsl_quote(path).s);
     }
     int rc = tsl_file_wrap(f, fd, path, false, err);
-    if (rc == 0 && f->regular) /* all of it, once: reads further ahead */
+    if (rc == 0 && f->regular) {
+        /* all of it, once: reads further ahead */
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+        f->nodrop = f->size < 2 * DROP_WINDOW || is_cached(f);
+    }
     return rc;
 }
 
@@ -113,13 +136,15 @@ int tsl_file_temp(struct tsl_file *f, const char *dir, bool direct, struct tsl_e
     return 0;
 }
 
-/* Moves at most n bytes once, at a position or (at < 0) where the file stands. */
+/* Moves at most n bytes once, at a position or (at < 0) where the file stands.  Only
+ * writes have RWF_DONTCACHE: with it, reads that do not end on a page lose their
+ * read-ahead (1 GiB in 1,023 KiB pieces: 430 MiB/s; without it 1,060, at half the CPU
+ * time). */
 static ssize_t move_once(const struct tsl_file *f, bool in, struct iovec *v, int n,
                          int64_t at, bool *noflag)
 {
-    if (f->regular && !f->nodrop && !*noflag) {
-        ssize_t k = in ? preadv2(f->fd, v, n, at, RWF_DONTCACHE)
-                       : pwritev2(f->fd, v, n, at, RWF_DONTCACHE);
+    if (!in && f->regular && !f->nodrop && !*noflag) {
+        ssize_t k = pwritev2(f->fd, v, n, at, RWF_DONTCACHE);
         if (k >= 0 || (errno != EOPNOTSUPP && errno != EINVAL && errno != ENOSYS))
             return k;
         *noflag = true;
@@ -147,11 +172,13 @@ static ssize_t move(const struct tsl_file *f, bool in, struct iovec *v, int n, i
     }
 }
 
-/* Without RWF_DONTCACHE: drops what lies a window behind.  Only for large files: a small
- * one may be about to be read by the next command. */
+/* Reading, or without RWF_DONTCACHE: drops what lies a window behind.  Only for large
+ * files: a small one may be about to be read by the next command. */
 static void drop_behind(struct tsl_file *f, bool in)
 {
-    if (!f->regular || f->nodrop || !f->noflag || f->done < f->dropped + 2 * DROP_WINDOW)
+    if (!f->regular || f->nodrop || f->done < f->dropped + 2 * DROP_WINDOW)
+        return;
+    if (!in && !f->noflag)
         return;
     off_t at = lseek(f->fd, 0, SEEK_CUR);
     off_t start = at - (off_t)(f->done - f->dropped);

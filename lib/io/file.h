@@ -5,9 +5,9 @@
  * renames.  Interrupted calls are repeated, short transfers are finished, a descriptor
  * that is not ready is waited for.
  * Page cache: large files are read and written once, so what passes is dropped behind us
- *   (RWF_DONTCACHE where the kernel has it, advice where not): a corpus larger than
- *   memory must not push everything else out, and inside a container the cache counts as
- *   ours.
+ *   (written with RWF_DONTCACHE where the kernel has it; by advice else): a corpus larger
+ *   than memory must not push everything else out, and inside a container the cache
+ *   counts as ours.  A file that was in the cache when it was opened stays there.
  * Threads: positioned calls may run at the same time; read and write have one caller. */
 #ifndef TSL_FILE_H
 #define TSL_FILE_H
@@ -28,7 +28,7 @@ struct tsl_file {
     bool borrowed; /* standard input or output: not ours to close */
     bool direct;   /* O_DIRECT: aligned memory, positions and lengths */
     bool nodrop;   /* leave the page cache alone */
-    bool noflag;   /* RWF_DONTCACHE was refused here */
+    bool noflag;   /* RWF_DONTCACHE was refused here, for writing */
     uint64_t size; /* when it was opened */
     int64_t mtime_s, mtime_ns;
     uint64_t done, dropped;    /* bytes moved by read or write, and dropped behind */
