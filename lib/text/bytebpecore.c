@@ -328,39 +328,70 @@ static int from_merges(struct tsl_bytebpecore *c, const struct tsl_vocab *vocab,
     return 0;
 }
 
-/* From ranks: each token has at most one pair of parts that ever merges into it, the two
- * that its own bytes come down to under the lower ranks.  For as long as nothing merges
- * across its ends, the bytes of a token go through the same merges inside a text as alone;
- * and the merge that makes it is the last of those.  So the pairs are found token by token
- * in the order of ranks, and other splits of a token need no entry. */
+/* Ids of tokens of two bytes and more, the shorter ones first.  NULL and err: no memory. */
+static uint32_t *by_length(const struct tsl_vocab *vocab, size_t *n, struct tsl_err *err)
+{
+    uint32_t size = tsl_vocab_size(vocab);
+    size_t longest = tsl_vocab_longest(vocab), sum = 0;
+    bool unique = tsl_vocab_duplicates(vocab) == 0;
+    uint32_t *ids = tsl_mem_alloc((size_t)size + 1, sizeof *ids, "merges", err);
+    uint32_t *place = tsl_mem_alloc(longest + 1, sizeof *place, "merges", err);
+    for (unsigned pass = 0; pass < 2 && ids && place; pass++) {
+        for (uint32_t id = 0; id < size; id++) {
+            struct tsl_slice t = tsl_vocab_token(vocab, id);
+            if (t.len < 2 || (!unique && tsl_vocab_find(vocab, t) != (int64_t)id))
+                continue;
+            if (pass)
+                ids[place[t.len]] = id;
+            place[t.len]++;
+        }
+        for (size_t len = 0; pass == 0 && len <= longest; len++) {
+            uint32_t here = place[len];
+            place[len] = (uint32_t)sum;
+            sum += here;
+        }
+    }
+    *n = sum;
+    if (!place) {
+        tsl_mem_free(ids);
+        ids = NULL;
+    }
+    tsl_mem_free(place);
+    return ids;
+}
+
+/* From ranks: each token has at most one pair of parts that ever merges into it.  For as
+ * long as nothing merges across its ends, the bytes of a token go through the same merges
+ * inside a text as alone; and what they are when two parts are left is that pair.  Until
+ * then only shorter tokens are made of them: so the pairs are found in the order of
+ * lengths, whatever the ranks, and other splits of a token need no entry. */
 static int from_ranks(struct tsl_bytebpecore *c, const struct tsl_vocab *vocab,
                       bool *proper, struct tsl_err *err)
 {
-    uint32_t size = tsl_vocab_size(vocab), *ids = NULL;
-    bool unique = tsl_vocab_duplicates(vocab) == 0;
     struct tsl_bytebpe_scratch s = { .max_bytes = SIZE_MAX };
+    uint32_t *order = NULL, *ids = NULL;
+    size_t ntokens = 0;
     int rc = slots_make(c, tsl_vocab_count(vocab), err);
     if (rc < 0)
         return rc;
+    order = by_length(vocab, &ntokens, err);
     ids = tsl_mem_alloc(tsl_vocab_longest(vocab) + 1, sizeof *ids, "merges", err);
-    if (!ids)
-        return TSL_ENOMEM;
-    for (uint32_t id = 0; id < size && rc >= 0; id++) {
-        struct tsl_slice t = tsl_vocab_token(vocab, id);
-        if (t.len < 2 || (!unique && tsl_vocab_find(vocab, t) != (int64_t)id))
-            continue;
+    rc = order && ids ? 0 : TSL_ENOMEM;
+    for (size_t i = 0; i < ntokens && rc >= 0; i++) {
+        struct tsl_slice t = tsl_vocab_token(vocab, order[i]);
         int64_t n = tsl_bytebpecore_merge(c, &s, t, ids, err);
         if (n < 0)
             rc = (int)n;
         if (n != 2) {
             *proper = false;
         } else {
-            pair_put(c, ids[0], ids[1], id);
+            pair_put(c, ids[0], ids[1], order[i]);
             if (t.len == 2)
-                c->grid[t.data[0]][t.data[1]] = id;
+                c->grid[t.data[0]][t.data[1]] = order[i];
         }
     }
     tsl_bytebpe_scratch_fini(&s);
+    tsl_mem_free(order);
     tsl_mem_free(ids);
     return rc;
 }

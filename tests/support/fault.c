@@ -13,6 +13,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "support/test.h"
+
 #include "par/thread.h" /* of pthread.h, only that may be included */
 
 static const char *counted; /* " write fsync ", NULL: all; set while nobody else runs */
@@ -47,6 +49,20 @@ bool fault_is_harmless(const char *call)
         if (strcmp(call, harmless[i]) == 0)
             return true;
     return false;
+}
+
+void fault_each_allocation(int (*run)(void *ctx, struct tsl_err *err), void *ctx)
+{
+    for (unsigned nth = 1;; nth++) {
+        struct tsl_err err = { 0 };
+        fault_arm(nth, "calloc realloc mmap");
+        int rc = run(ctx, &err);
+        if (!fault_disarm()) {
+            assert_ok(rc, &err);
+            return;
+        }
+        assert_err(rc, TSL_ENOMEM, &err, "out of memory");
+    }
 }
 
 void fault_transfers(size_t most, bool interrupt)

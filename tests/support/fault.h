@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/err.h"
+
 /* The nth call from now on fails, once.  Counted are those named in only ("write fsync"),
  * or all: calloc realloc mmap pthread_create open mkostemp fstat read write preadv
  * pwritev fsync linkat rename close, whatever variant of the call it is (pwritev64v2,
@@ -28,6 +30,10 @@ const char *fault_disarm(void);
 /* What may fail without harm, so that it need not be reported: less memory or fewer
  * threads where the rest suffices, a close of what was only read. */
 bool fault_is_harmless(const char *call);
+
+/* Calls run once for each allocation that it makes, which then fails, and once more: run
+ * must tell TSL_ENOMEM whenever one failed, and else 0.  It frees all that it made. */
+void fault_each_allocation(int (*run)(void *ctx, struct tsl_err *err), void *ctx);
 
 /* Until called again: each transfer moves at most so many bytes (0: as many as it can),
  * and every other one is interrupted by a signal first. */
