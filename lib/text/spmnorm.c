@@ -316,146 +316,193 @@ TSL_INLINE size_t copy_ascii(const struct tsl_spmnorm *nm, const uint8_t *p, siz
     return i && p[i] >= 0x80 ? i - 1 : i;
 }
 
+/* Where text is read and its normal form written. */
+struct cursor {
+    const uint8_t *p;
+    uint8_t *q;
+    bool space; /* the run's prev_space */
+};
+
+/* Bytes below 0x80 that stay, or become another one: in blocks, or a few until a block may
+ * do again.  false: what c->p points at must be looked at more closely. */
+TSL_INLINE bool copy_low(const struct tsl_spmnorm *nm, struct cursor *c,
+                         const uint8_t *stop, const uint8_t *end)
+{
+    if (nm->blocks && stop - c->p >= 9) {
+        size_t k = copy_ascii(nm, c->p, (size_t)(stop - c->p), c->q, c->space);
+        if (k) {
+            c->p += k;
+            c->q += k;
+            c->space = nm->remove_extra && c->q[-1] == ' ';
+            return true;
+        }
+    }
+    const uint8_t *few = stop - c->p < 16 ? stop : c->p + 16;
+    while (c->p < few) {
+        uint8_t next = c->p + 1 < end ? c->p[1] : 0;
+        uint8_t is = nm->ascii[*c->p];
+        if (is == 0 || next >= 0x80 || (c->space && is == ' '))
+            return false;
+        *c->q++ = is;
+        c->space = is == ' ' && nm->remove_extra;
+        c->p++;
+    }
+    return true;
+}
+
+/* Plain characters of three bytes each, as most of what is not ASCII. */
+TSL_INLINE void copy_threes(const struct tsl_spmnorm *nm, struct cursor *c,
+                            const uint8_t *stop)
+{
+    while (stop - c->p >= 4) {
+        uint32_t x = tsl_load32(c->p);
+        uint32_t cp = (x & 0xf) << 12 | (x >> 2 & 0xfc0) | (x >> 16 & 0x3f);
+        if ((x & 0xc0c0f0) != 0x8080e0 || cp < 0x800 || cp - 0xd800 < 0x800 ||
+            !is_plain(nm, cp))
+            break;
+        tsl_store32(c->q, x);
+        c->q += 3;
+        c->p += 3;
+        c->space = false;
+    }
+}
+
+/* Goes on from c to stop, or to what needs a step.  There is room for as many bytes as are
+ * read, and for TSL_SPMNORM_PAD more. */
+static struct cursor copy_plain(const struct tsl_spmnorm *nm, struct cursor c,
+                                const uint8_t *stop, const uint8_t *end)
+{
+    while (c.p < stop) {
+        uint32_t cp;
+        if (*c.p < 0x80 && copy_low(nm, &c, stop, end))
+            continue;
+        copy_threes(nm, &c, stop);
+        if (c.p >= stop)
+            break;
+        size_t used = tsl_utf8_decode(c.p, end, &cp);
+        if (cp == TSL_UTF8_BAD || !is_plain(nm, cp))
+            break;
+        memcpy(c.q, c.p, used);
+        c.q += used;
+        c.p += used;
+        c.space = false;
+    }
+    return c;
+}
+
+/* One step from *p, which goes forward. */
+static int take_step(const struct tsl_spmnorm *nm, struct tsl_spmnorm_run *run,
+                     struct tsl_slice text, const uint8_t **p, struct tsl_err *err)
+{
+    const uint8_t *from = *p, *end = text.data + text.len;
+    struct tsl_slice to;
+    uint32_t cp;
+    bool bad;
+    size_t used = step(nm, from, end, &to, &bad);
+    run->invalid += bad;
+    *p += used;
+    /* a character that stays itself needs no segment; a user-defined piece of several
+     * has one, for all of it counts as coming from its first byte */
+    if (to.data != from || tsl_utf8_decode(from, end, &cp) != used ||
+        (cp == ' ' && run->prev_space) || (cp == SPACE_CP && nm->escape))
+        return put_step(nm, run, to, (size_t)(from - text.data), used, err);
+    int rc = room(run, used, err);
+    if (rc < 0)
+        return rc;
+    memcpy(run->bytes + run->len, from, used);
+    run->len += used;
+    run->prev_space = nm->remove_extra && from[used - 1] == ' ';
+    return 0;
+}
+
+/* The beginning of a row: spaces that are dropped, up to stop, and the space put before the
+ * rest. */
+static int start_row(const struct tsl_spmnorm *nm, struct tsl_spmnorm_run *run,
+                     struct tsl_slice text, const uint8_t **p, const uint8_t *stop,
+                     struct tsl_err *err)
+{
+    const uint8_t *end = text.data + text.len;
+    struct tsl_slice to;
+    bool bad;
+    while (nm->remove_extra && *p < stop) {
+        size_t used = step(nm, *p, end, &to, &bad);
+        if (to.len != 1 || *to.data != ' ')
+            break;
+        *p += used;
+    }
+    if (*p >= stop)
+        return 0;
+    run->started = true;
+    run->prev_space = nm->remove_extra;
+    int rc = add_seg(run, (size_t)(*p - text.data), false, err);
+    if (nm->dummy_front)
+        run->bytes[run->len++] = ' ';
+    return rc;
+}
+
+/* The end of a row: trailing spaces go, the space put behind the rest comes. */
+static int end_row(const struct tsl_spmnorm *nm, struct tsl_spmnorm_run *run,
+                   struct tsl_err *err)
+{
+    int rc = 0;
+    if (run->certain < run->len) {
+        size_t seg = 0;
+        uint32_t raw = tsl_spmnorm_raw(run, &seg, run->certain);
+        run->len = run->certain;
+        run->nsegs = seg + 1;
+        rc = add_seg(run, raw, false, err);
+    }
+    if (nm->dummy_back && rc == 0) {
+        size_t seg = run->nsegs - 1;
+        rc = add_seg(run, tsl_spmnorm_raw(run, &seg, run->len), false, err);
+        if (rc == 0)
+            rc = room(run, 1, err);
+        if (rc == 0)
+            run->bytes[run->len++] = ' ';
+    }
+    run->certain = run->len;
+    return rc;
+}
+
 int tsl_spmnorm_text(const struct tsl_spmnorm *nm, struct tsl_spmnorm_run *run,
                      struct tsl_slice text, bool last, struct tsl_err *err)
 {
     const uint8_t *p = text.data, *end = p + text.len, *stop = end;
-    struct tsl_slice to;
-    size_t used;
-    bool bad;
     run->len = run->nsegs = run->certain = 0;
     run->raw = 0;
     int rc = room(run, text.len + 1, err);
-    if (rc < 0)
-        return rc;
     if (!last) /* a step from before stop is sure of its bytes */
         stop = text.len < nm->hold ? text.data : end - (nm->hold - 1);
-    if (!run->started && p < stop) {
-        while (nm->remove_extra && p < stop) {
-            used = step(nm, p, end, &to, &bad);
-            if (to.len != 1 || *to.data != ' ')
-                break;
-            p += used;
-        }
-        if (p < stop) {
-            run->started = true;
-            run->prev_space = nm->remove_extra;
-            rc = add_seg(run, (size_t)(p - text.data), false, err);
-            if (nm->dummy_front)
-                run->bytes[run->len++] = ' ';
-        }
-    }
+    if (rc == 0 && !run->started)
+        rc = start_row(nm, run, text, &p, stop, err);
     if (rc == 0)
         rc = add_seg(run, (size_t)(p - text.data), true, err);
     while (rc == 0 && p < stop) {
         size_t left = (size_t)(stop - p);
         /* one byte of output for one of input, but for steps, which ask for themselves; the
          * last character may go on for three bytes behind stop */
-        if (run->cap - run->len < left + TSL_SPMNORM_PAD + 4) {
+        if (run->cap - run->len < left + TSL_SPMNORM_PAD + 4)
             rc = room(run, left + 4, err);
-            if (rc < 0)
-                break;
-        }
-        uint8_t *q = run->bytes + run->len;
-        const uint8_t *q0 = q;
-        bool space = run->prev_space;
-        while (p < stop) {
-            uint8_t c = *p;
-            if (c < 0x80) {
-                if (nm->blocks && stop - p >= 9) {
-                    size_t k = copy_ascii(nm, p, (size_t)(stop - p), q, space);
-                    if (k) {
-                        p += k;
-                        q += k;
-                        space = nm->remove_extra && q[-1] == ' ';
-                        continue;
-                    }
-                }
-                /* a few, until a block may do again */
-                const uint8_t *few = stop - p < 16 ? stop : p + 16;
-                while (p < few) {
-                    uint8_t next = p + 1 < end ? p[1] : 0;
-                    uint8_t is = nm->ascii[c = *p];
-                    if (is == 0 || next >= 0x80 || (space && is == ' '))
-                        break;
-                    *q++ = is;
-                    space = is == ' ' && nm->remove_extra;
-                    p++;
-                }
-                if (p == few)
-                    continue;
-            }
-            uint32_t cp;
-            while (stop - p >= 4) { /* three bytes each, as most of what is not ASCII */
-                uint32_t x = tsl_load32(p);
-                cp = (x & 0xf) << 12 | (x >> 2 & 0xfc0) | (x >> 16 & 0x3f);
-                if ((x & 0xc0c0f0) != 0x8080e0 || cp < 0x800 || cp - 0xd800 < 0x800 ||
-                    !is_plain(nm, cp))
-                    break;
-                tsl_store32(q, x);
-                q += 3;
-                p += 3;
-                space = false;
-            }
-            if (p >= stop)
-                break;
-            used = tsl_utf8_decode(p, end, &cp);
-            if (cp == TSL_UTF8_BAD || !is_plain(nm, cp))
-                break;
-            memcpy(q, p, used);
-            q += used;
-            p += used;
-            space = false;
-        }
-        run->len += (size_t)(q - q0);
-        run->prev_space = space;
-        if (p >= stop)
+        if (rc < 0)
             break;
-        used = step(nm, p, end, &to, &bad);
-        run->invalid += bad;
-        /* a character that stays itself needs no segment; a user-defined piece of several
-         * has one, for all of it counts as coming from its first byte */
-        uint32_t cp;
-        if (to.data == p && tsl_utf8_decode(p, end, &cp) == used &&
-            !(cp == ' ' && run->prev_space) && !(cp == SPACE_CP && nm->escape)) {
-            rc = room(run, used, err);
-            if (rc == 0) {
-                memcpy(run->bytes + run->len, p, used);
-                run->len += used;
-                run->prev_space = nm->remove_extra && p[used - 1] == ' ';
-            }
-        } else {
-            rc = put_step(nm, run, to, (size_t)(p - text.data), used, err);
-        }
-        p += used;
+        struct cursor c = { p, run->bytes + run->len, run->prev_space };
+        c = copy_plain(nm, c, stop, end);
+        p = c.p;
+        run->len = (size_t)(c.q - run->bytes);
+        run->prev_space = c.space;
+        if (p < stop)
+            rc = take_step(nm, run, text, &p, err);
     }
     if (rc < 0)
         return rc;
     run->raw = (size_t)(p - text.data);
     run->certain = run->len;
-    if (nm->remove_extra)
-        while (run->certain && run->bytes[run->certain - 1] == ' ')
-            run->certain--;
-    if (last && run->started) {
-        if (run->certain < run->len) {
-            size_t seg = 0;
-            uint32_t raw = tsl_spmnorm_raw(run, &seg, run->certain);
-            run->len = run->certain;
-            run->nsegs = seg + 1;
-            rc = add_seg(run, raw, false, err);
-        }
-        if (nm->dummy_back && rc == 0) {
-            size_t seg = run->nsegs - 1;
-            rc = add_seg(run, tsl_spmnorm_raw(run, &seg, run->len), false, err);
-            if (rc == 0)
-                rc = room(run, 1, err);
-            if (rc < 0)
-                return rc;
-            run->bytes[run->len++] = ' ';
-        }
-        run->certain = run->len;
-    }
-    memset(run->bytes + run->len, 0xff, TSL_SPMNORM_PAD);
+    while (nm->remove_extra && run->certain && run->bytes[run->certain - 1] == ' ')
+        run->certain--;
+    if (last && run->started)
+        rc = end_row(nm, run, err);
+    if (rc == 0)
+        memset(run->bytes + run->len, 0xff, TSL_SPMNORM_PAD);
     return rc;
 }
 
