@@ -142,6 +142,7 @@ lint: all ## layout and house rules
 	    $(SOURCES) $(wildcard lib/*/*.h tools/*.h tests/*/*.h))
 	$Q scripts/check-floors
 	$Q scripts/check-map
+	$Q scripts/check-tests
 	$Q scripts/check-includes
 	$Q scripts/check-help $B/bin
 
