@@ -9,7 +9,6 @@
 #include "support/fault.h"
 #include "support/fixture.h"
 #include "support/gendata.h"
-#include "text/protobuf.h"
 #include "text/tokfile_spm.h"
 #include "text/vocab.h"
 
