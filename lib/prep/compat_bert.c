@@ -12,7 +12,16 @@ struct tsl_compat_pair_opts tsl_compat_bert_defaults(void)
     };
 }
 
-static void mask(struct tsl_compat_masker *m, void *ctx)
+static void mask_tokens(struct tsl_compat_masker *m, void *ctx)
+{
+    (void)ctx;
+    uint32_t n = tsl_compat_pair_places(m);
+    tsl_mt19937_shuffle16(&m->mt, m->cands, n, m->o->python2);
+    for (uint32_t i = 0; i < n && i < m->nmasks; i++)
+        tsl_compat_pair_mask_place(m, m->cands[i]);
+}
+
+static void mask_words(struct tsl_compat_masker *m, void *ctx)
 {
     (void)ctx;
     tsl_compat_pair_candidates(m);
@@ -37,5 +46,7 @@ int tsl_compat_bert_create(struct tsl_compat_pair **out,
     struct tsl_compat_pair_opts bert = *o;
     bert.half_random = true;
     bert.half_swapped = false;
-    return tsl_compat_pair_create(out, &bert, docs, mask, NULL, err);
+    bert.needs_ids = o->whole_words;
+    return tsl_compat_pair_create(out, &bert, docs,
+                                  o->whole_words ? mask_words : mask_tokens, NULL, err);
 }

@@ -12,6 +12,7 @@ struct tsl_compat_pair {
     const struct tsl_docs *docs;
     uint32_t *order; /* documents that are not empty, shuffled */
     uint32_t ndocs;
+    uint8_t *odd; /* one bit a document: it has [CLS] or [SEP] in its text */
     uint64_t below_short;
     struct tsl_compat_masker m;
     struct tsl_sample s; /* where an instance is put together */
@@ -47,6 +48,23 @@ static uint32_t count_masks(const struct tsl_compat_pair_opts *o, uint32_t n)
     return want < o->masks_max ? (uint32_t)want : o->masks_max;
 }
 
+uint32_t tsl_compat_pair_places(struct tsl_compat_masker *m)
+{
+    uint32_t cls = (uint32_t)m->o->special.cls, sep = (uint32_t)m->o->special.sep, n = 0;
+    if (m->ids) {
+        for (uint32_t i = 0; i < m->n; i++) {
+            m->cands[n] = (uint16_t)i;
+            n += m->ids[i] != cls && m->ids[i] != sep;
+        }
+        return n;
+    }
+    for (uint32_t i = 1; i < m->middle; i++)
+        m->cands[n++] = (uint16_t)i;
+    for (uint32_t i = m->middle + 1; i < m->n - 1; i++)
+        m->cands[n++] = (uint16_t)i;
+    return n;
+}
+
 void tsl_compat_pair_candidates(struct tsl_compat_masker *m)
 {
     const struct tsl_compat_pair_opts *o = m->o;
@@ -64,7 +82,7 @@ void tsl_compat_pair_candidates(struct tsl_compat_masker *m)
     m->ncands = n;
 }
 
-static void fill_sample(struct tsl_compat_pair *c, const struct tsl_stretch *x,
+static void add_stretch(struct tsl_compat_pair *c, const struct tsl_stretch *x,
                         const struct tsl_doc *d)
 {
     const uint8_t *continues = c->o.continues;
@@ -80,23 +98,40 @@ static void fill_sample(struct tsl_compat_pair *c, const struct tsl_stretch *x,
     }
 }
 
+static void fill_sample(struct tsl_compat_pair *c, const struct tsl_stretch *a,
+                        const struct tsl_doc *da, const struct tsl_stretch *b,
+                        const struct tsl_doc *db)
+{
+    struct tsl_sample *s = &c->s;
+    tsl_sample_clear(s, 0);
+    tsl_sample_add_special(s, (uint32_t)c->o.special.cls);
+    add_stretch(c, a, da);
+    tsl_sample_add_special(s, (uint32_t)c->o.special.sep);
+    add_stretch(c, b, db);
+    tsl_sample_add_special(s, (uint32_t)c->o.special.sep);
+    c->m.ids = s->ids;
+    c->m.starts = s->starts;
+}
+
+/* Masks single tokens without looking at them where none can be a special: a random
+ * partner's are not in the cache. */
+static bool is_odd(const struct tsl_compat_pair *c, uint64_t doc)
+{
+    return c->odd[doc / 8] >> (doc % 8) & 1;
+}
+
 static int add_instance(struct tsl_compat_pair *c, const struct tsl_stretch *a,
                         const struct tsl_doc *da, const struct tsl_stretch *b,
                         const struct tsl_doc *db, bool label, struct tsl_err *err)
 {
-    struct tsl_sample *s = &c->s;
     struct tsl_compat_masker *m = &c->m;
-    tsl_sample_clear(s, 0);
-    tsl_sample_add_special(s, (uint32_t)c->o.special.cls);
-    fill_sample(c, a, da);
-    tsl_sample_add_special(s, (uint32_t)c->o.special.sep);
-    fill_sample(c, b, db);
-    tsl_sample_add_special(s, (uint32_t)c->o.special.sep);
-    m->ids = s->ids;
-    m->starts = s->starts;
-    m->n = s->n;
-    m->nmasks = count_masks(&c->o, s->n);
-    memset(m->chosen, 0, (s->n + 63) / 64 * sizeof *m->chosen);
+    m->middle = a->len + 1;
+    m->n = a->len + b->len + 3;
+    m->ids = NULL;
+    if (c->o.needs_ids || is_odd(c, a->doc) || is_odd(c, b->doc))
+        fill_sample(c, a, da, b, db);
+    m->nmasks = count_masks(&c->o, m->n);
+    memset(m->chosen, 0, (m->n + 63) / 64 * sizeof *m->chosen);
     c->mask(m, c->ctx);
     struct tsl_instance inst = {
         .a = *a, .b = *b, .label = label, .chosen = m->chosen, .shown = m->shown
@@ -218,6 +253,14 @@ static int walk_document(struct tsl_compat_pair *c, uint32_t index, struct tsl_e
     return 0;
 }
 
+static bool has_special(const struct tsl_compat_pair *c, const struct tsl_doc *d)
+{
+    uint32_t cls = (uint32_t)c->o.special.cls, sep = (uint32_t)c->o.special.sep, any = 0;
+    for (size_t i = 0; i < d->ntokens; i++)
+        any |= (d->ids[i] == cls) | (d->ids[i] == sep);
+    return any;
+}
+
 static int list_documents(struct tsl_compat_pair *c, struct tsl_err *err)
 {
     const struct tsl_docs *docs = c->docs;
@@ -227,7 +270,8 @@ static int list_documents(struct tsl_compat_pair *c, struct tsl_err *err)
                            docs->ndocs);
     c->order = tsl_mem_alloc((size_t)docs->ndocs, sizeof *c->order,
                              "the order of documents", err);
-    if (!c->order)
+    c->odd = tsl_mem_alloc((size_t)docs->ndocs / 8 + 1, 1, "the order of documents", err);
+    if (!c->order || !c->odd)
         return TSL_ENOMEM;
     for (uint32_t i = 0; i < docs->ndocs; i++) {
         struct tsl_doc d;
@@ -236,6 +280,8 @@ static int list_documents(struct tsl_compat_pair *c, struct tsl_err *err)
             return rc;
         if (d.nsents)
             c->order[c->ndocs++] = i;
+        if (has_special(c, &d))
+            c->odd[i / 8] |= (uint8_t)(1 << i % 8);
     }
     tsl_mt19937_shuffle32(&c->m.mt, c->order, c->ndocs, c->o.python2);
     return 0;
@@ -257,6 +303,7 @@ static int check_opts(const struct tsl_compat_pair_opts *o, struct tsl_err *err)
 static void drop_scratch(struct tsl_compat_pair *c)
 {
     tsl_mem_free(c->order);
+    tsl_mem_free(c->odd);
     tsl_mem_free(c->m.chosen);
     tsl_mem_free(c->m.moved);
     tsl_mem_free(c->m.shown);
@@ -265,6 +312,7 @@ static void drop_scratch(struct tsl_compat_pair *c)
     tsl_mem_free(c->m.work);
     tsl_sample_fini(&c->s);
     c->order = NULL;
+    c->odd = NULL;
     c->m = (struct tsl_compat_masker){ .o = &c->o };
     c->docs = NULL;
 }

@@ -28,19 +28,22 @@ struct tsl_compat_pair_opts {
     bool python2;        /* as the script gives it under Python 2 */
     bool half_random;    /* half of the pairs have a random second segment ... */
     bool half_swapped;   /* ... or half of them are swapped */
+    bool needs_ids;      /* the masking function looks at ids and starts */
 };
 
 /* What a masking function works on and in. */
 struct tsl_compat_masker {
     const struct tsl_compat_pair_opts *o;
     struct tsl_mt19937 mt;
-    const uint32_t *ids;   /* [n]: the instance, unmasked */
+    /* the instance, unmasked; NULL where a whole_words false and plain ids allow it: then
+     * the places but 0, middle and n - 1 are no specials */
+    const uint32_t *ids;   /* [n] */
     const uint8_t *starts; /* [n]: 1 at specials too */
-    uint32_t n;
-    uint32_t nmasks;                 /* how many are asked for */
-    uint64_t *chosen;                /* [(n + 63) / 64], all 0 */
-    uint64_t *moved;                 /* likewise, for masking functions to use */
-    uint32_t *shown;                 /* [n] */
+    uint32_t n, middle;    /* middle: the place of the [SEP] between the segments */
+    uint32_t nmasks;       /* how many are asked for */
+    uint64_t *chosen;      /* [(n + 63) / 64], all 0 */
+    uint64_t *moved;       /* likewise, for masking functions to use */
+    uint32_t *shown;       /* [n] */
     uint16_t *cands, *begins, *work; /* [tokens_max + 1] each */
     uint32_t ncands;
 };
@@ -62,6 +65,9 @@ uint64_t tsl_compat_pair_bytes(const struct tsl_compat_pair *c);
 int tsl_compat_pair_at(const struct tsl_compat_pair *c, uint64_t i,
                        const struct tsl_docs *docs, struct tsl_sample *s,
                        struct tsl_err *err);
+
+/* For masking functions: the places of cands that are no special, in order; how many. */
+uint32_t tsl_compat_pair_places(struct tsl_compat_masker *m);
 
 /* For masking functions.  The candidates: places (work[begins[c]] .. work[begins[c + 1]])
  * of one token each or, with whole_words, of a word; ncands of them. */

@@ -17,6 +17,7 @@ enum { LABEL = 1, ONE_DOCUMENT = 2 };
  * FAR or more follows as a number, as does the id of OTHER. */
 enum { SHOWS_MASK, SHOWS_OWN, SHOWS_OTHER };
 enum { FAR = 63 };
+enum { AHEAD = 4 };
 
 struct tsl_instlog {
     struct tsl_special_ids special;
@@ -196,6 +197,12 @@ int tsl_instlog_at(const struct tsl_instlog *l, uint64_t i, const struct tsl_doc
 {
     assert(i < l->n && s->cap >= l->tokens_max);
     const uint8_t *p = l->blocks[l->order[i] >> 32] + (uint32_t)l->order[i];
+    if (i + AHEAD < l->n) { /* instances are mostly taken one after the other */
+        const uint8_t *next =
+            l->blocks[l->order[i + AHEAD] >> 32] + (uint32_t)l->order[i + AHEAD];
+        TSL_PREFETCH(next);
+        TSL_PREFETCH(next + 64);
+    }
     struct tsl_stretch a, b;
     unsigned bits = *p++;
     a.doc = b.doc = get_number(&p);
