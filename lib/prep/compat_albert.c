@@ -132,7 +132,8 @@ int tsl_compat_albert_create(struct tsl_compat_pair **out,
     struct tsl_compat_pair_opts pair = o->pair;
     pair.half_random = o->random_next;
     pair.half_swapped = !o->random_next;
-    pair.needs_ids = true;
+    pair.needs_ids = o->permute;
+    pair.needs_starts = true;
     tsl_npyrandom_seed(&g.np, o->np_seed);
     ngram_cdf(o, g.cdf);
     return tsl_compat_pair_create(out, &pair, docs, mask, &g, err);

@@ -46,7 +46,8 @@ int tsl_compat_bert_create(struct tsl_compat_pair **out,
     struct tsl_compat_pair_opts bert = *o;
     bert.half_random = true;
     bert.half_swapped = false;
-    bert.needs_ids = o->whole_words;
+    bert.needs_ids = false;
+    bert.needs_starts = o->whole_words;
     return tsl_compat_pair_create(out, &bert, docs,
                                   o->whole_words ? mask_words : mask_tokens, NULL, err);
 }

@@ -36,7 +36,7 @@ static uint64_t randint(struct tsl_compat_pair *c, uint64_t low, uint64_t high)
 
 static bool coin(struct tsl_compat_pair *c)
 {
-    return tsl_mt19937_bits53(&c->m.mt) < UINT64_C(1) << 52;
+    return tsl_mt19937_coin(&c->m.mt);
 }
 
 static uint32_t count_masks(const struct tsl_compat_pair_opts *o, uint32_t n)
@@ -65,18 +65,31 @@ uint32_t tsl_compat_pair_places(struct tsl_compat_masker *m)
     return n;
 }
 
+/* The candidates among the places of a segment without specials.  A word goes on across a
+ * special, as it does in the scripts: a B that truncation made begin within a word
+ * belongs to the last word of A. */
+static void add_segment(struct tsl_compat_masker *m, uint32_t from, uint32_t to,
+                        uint32_t *n, uint32_t *k)
+{
+    bool words = m->o->whole_words;
+    for (uint32_t i = from; i < to; i++, ++*k) {
+        m->work[*k] = (uint16_t)i;
+        m->begins[*n] = (uint16_t)*k;
+        *n += !words || m->starts[i] || *n == 0;
+    }
+}
+
 void tsl_compat_pair_candidates(struct tsl_compat_masker *m)
 {
-    const struct tsl_compat_pair_opts *o = m->o;
-    uint32_t cls = (uint32_t)o->special.cls, sep = (uint32_t)o->special.sep, n = 0, k = 0;
-    for (uint32_t i = 0; i < m->n; i++) {
-        m->work[k] = (uint16_t)i;
-        m->begins[n] = (uint16_t)k;
-        /* A word goes on across a special, as it does in the scripts: a B that truncation
-         * made begin within a word belongs to the last word of A. */
-        bool place = m->ids[i] != cls && m->ids[i] != sep;
-        n += place && (!o->whole_words || m->starts[i] || n == 0);
-        k += place;
+    uint32_t cls = (uint32_t)m->o->special.cls, sep = (uint32_t)m->o->special.sep;
+    uint32_t n = 0, k = 0;
+    if (!m->ids) {
+        add_segment(m, 1, m->middle, &n, &k);
+        add_segment(m, m->middle + 1, m->n - 1, &n, &k);
+    } else {
+        for (uint32_t i = 0; i < m->n; i++)
+            if (m->ids[i] != cls && m->ids[i] != sep)
+                add_segment(m, i, i + 1, &n, &k);
     }
     m->begins[n] = (uint16_t)k;
     m->ncands = n;
@@ -87,15 +100,15 @@ static void add_stretch(struct tsl_compat_pair *c, const struct tsl_stretch *x,
 {
     const uint8_t *continues = c->o.continues;
     struct tsl_sample *s = &c->s;
-    if (!continues) {
-        tsl_sample_add(s, d->ids + x->at, d->starts + x->at, x->len);
-        return;
-    }
-    for (uint32_t i = 0; i < x->len; i++) {
+    if (c->m.ids)
+        memcpy(s->ids + s->n, d->ids + x->at, x->len * sizeof *s->ids);
+    if (!continues)
+        memcpy(s->starts + s->n, d->starts + x->at, x->len);
+    for (uint32_t i = 0; continues && i < x->len; i++) {
         uint32_t id = d->ids[x->at + i];
-        s->ids[s->n] = id;
-        s->starts[s->n++] = !(continues[id / 8] >> (id % 8) & 1);
+        s->starts[s->n + i] = !(continues[id / 8] >> (id % 8) & 1);
     }
+    s->n += x->len;
 }
 
 static void fill_sample(struct tsl_compat_pair *c, const struct tsl_stretch *a,
@@ -109,8 +122,6 @@ static void fill_sample(struct tsl_compat_pair *c, const struct tsl_stretch *a,
     tsl_sample_add_special(s, (uint32_t)c->o.special.sep);
     add_stretch(c, b, db);
     tsl_sample_add_special(s, (uint32_t)c->o.special.sep);
-    c->m.ids = s->ids;
-    c->m.starts = s->starts;
 }
 
 /* Masks single tokens without looking at them where none can be a special: a random
@@ -127,8 +138,10 @@ static int add_instance(struct tsl_compat_pair *c, const struct tsl_stretch *a,
     struct tsl_compat_masker *m = &c->m;
     m->middle = a->len + 1;
     m->n = a->len + b->len + 3;
-    m->ids = NULL;
-    if (c->o.needs_ids || is_odd(c, a->doc) || is_odd(c, b->doc))
+    bool odd = is_odd(c, a->doc) || is_odd(c, b->doc);
+    m->ids = c->o.needs_ids || odd ? c->s.ids : NULL;
+    m->starts = c->o.needs_starts || odd ? c->s.starts : NULL;
+    if (m->starts)
         fill_sample(c, a, da, b, db);
     m->nmasks = count_masks(&c->o, m->n);
     memset(m->chosen, 0, (m->n + 63) / 64 * sizeof *m->chosen);
@@ -152,11 +165,13 @@ static void truncate_pair(struct tsl_compat_pair *c, struct tsl_stretch *a,
 
 static uint32_t sum(const uint32_t *a, size_t n)
 {
-    uint32_t s[4] = { 0 };
+    typedef uint32_t word4 __attribute__((vector_size(16)));
+    word4 s = { 0 }, v;
     size_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (size_t j = 0; j < 4; j++)
-            s[j] += a[i + j];
+    for (; i + 4 <= n; i += 4) {
+        memcpy(&v, a + i, sizeof v);
+        s += v;
+    }
     for (; i < n; i++)
         s[0] += a[i];
     return s[0] + s[1] + s[2] + s[3];

@@ -18,25 +18,26 @@ struct tsl_compat_pair_opts {
     struct tsl_special_ids special; /* cls, sep, mask and vocab_size */
     /* One bit an id that continues a word ("##"); NULL: the documents' starts say so. */
     const uint8_t *continues;
-    uint64_t seed;       /* random_seed */
-    uint32_t tokens_max; /* max_seq_length: 5 or more */
-    uint32_t masks_max;  /* max_predictions_per_seq */
-    uint32_t dupes;      /* dupe_factor */
-    double mask_rate;    /* masked_lm_prob */
-    double short_rate;   /* short_seq_prob */
-    bool whole_words;    /* do_whole_word_mask */
-    bool python2;        /* as the script gives it under Python 2 */
-    bool half_random;    /* half of the pairs have a random second segment ... */
-    bool half_swapped;   /* ... or half of them are swapped */
-    bool needs_ids;      /* the masking function looks at ids and starts */
+    uint64_t seed;                /* random_seed */
+    uint32_t tokens_max;          /* max_seq_length: 5 or more */
+    uint32_t masks_max;           /* max_predictions_per_seq */
+    uint32_t dupes;               /* dupe_factor */
+    double mask_rate;             /* masked_lm_prob */
+    double short_rate;            /* short_seq_prob */
+    bool whole_words;             /* do_whole_word_mask */
+    bool python2;                 /* as the script gives it under Python 2 */
+    bool half_random;             /* half of the pairs have a random second segment ... */
+    bool half_swapped;            /* ... or half of them are swapped */
+    bool needs_ids, needs_starts; /* what the masking function looks at */
 };
 
 /* What a masking function works on and in. */
 struct tsl_compat_masker {
     const struct tsl_compat_pair_opts *o;
     struct tsl_mt19937 mt;
-    /* the instance, unmasked; NULL where a whole_words false and plain ids allow it: then
-     * the places but 0, middle and n - 1 are no specials */
+    /* The instance, unmasked.  Each is NULL where needs_ids and needs_starts do not ask for
+     * it and no document has a special in its text: all places but 0, middle and n - 1
+     * are no specials then. */
     const uint32_t *ids;   /* [n] */
     const uint8_t *starts; /* [n]: 1 at specials too */
     uint32_t n, middle;    /* middle: the place of the [SEP] between the segments */
@@ -79,7 +80,7 @@ static inline void tsl_compat_pair_mask_place(struct tsl_compat_masker *m, uint3
     /* .8 and .5 of 2^53, rounded up as random() < .8 asks for */
     uint32_t shown = (uint32_t)m->o->special.mask;
     if (tsl_mt19937_bits53(&m->mt) >= UINT64_C(7205759403792794)) {
-        if (tsl_mt19937_bits53(&m->mt) < UINT64_C(1) << 52)
+        if (tsl_mt19937_coin(&m->mt))
             shown = TSL_INSTANCE_KEPT;
         else
             shown = (uint32_t)tsl_mt19937_below(&m->mt, m->o->special.vocab_size,

@@ -129,14 +129,17 @@ uint64_t tsl_mt19937_below(struct tsl_mt19937 *g, uint64_t n, bool python2)
             unsigned shift = (unsigned)__builtin_clz((uint32_t)i + 1);                   \
             size_t last =                                                                \
                 ((size_t)1 << (31 - shift)) - 1; /* the same bits down to it */          \
-            while (i >= last && i) {                                                     \
-                size_t r = tsl_mt19937_next(g) >> shift;                                 \
-                size_t fits = r <= i, j = fits ? r : i;                                  \
-                type t = a[i];                                                           \
-                a[i] = a[j];                                                             \
+            if (g->at == N)                                                              \
+                tsl_mt19937_refill(g);                                                   \
+            const uint32_t *w = g->out + g->at, *end = g->out + N;                       \
+            while (i >= last && w < end) {                                               \
+                size_t r = *w++ >> shift, j = r <= i ? r : i;                            \
+                type t = a[i], u = a[j];                                                 \
+                a[i] = u;                                                                \
                 a[j] = t;                                                                \
-                i -= fits;                                                               \
+                i -= r <= i;                                                             \
             }                                                                            \
+            g->at = (unsigned)(w - g->out);                                              \
         }                                                                                \
     }
 

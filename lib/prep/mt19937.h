@@ -48,6 +48,14 @@ static inline uint64_t tsl_mt19937_bits53(struct tsl_mt19937 *g)
     return high << 26 | tsl_mt19937_next(g) >> 6;
 }
 
+/* random() < .5: the first of its two words decides. */
+static inline bool tsl_mt19937_coin(struct tsl_mt19937 *g)
+{
+    uint32_t high = tsl_mt19937_next(g);
+    tsl_mt19937_next(g);
+    return !(high >> 31);
+}
+
 /* random(): uniform in [0, 1). */
 static inline double tsl_mt19937_random(struct tsl_mt19937 *g)
 {
