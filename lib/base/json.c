@@ -89,6 +89,12 @@ void tsl_json_slice(struct tsl_json *j, const char *key, struct tsl_slice value)
     quoted(j, value);
 }
 
+void tsl_json_raw(struct tsl_json *j, const char *key, struct tsl_slice value)
+{
+    start(j, key);
+    add(j, (const char *)value.data, value.len);
+}
+
 static void number(struct tsl_json *j, uint64_t value)
 {
     char s[24];

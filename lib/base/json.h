@@ -37,6 +37,9 @@ void tsl_json_null(struct tsl_json *j, const char *key);
 void tsl_json_slice(struct tsl_json *j, const char *key, struct tsl_slice value);
 void tsl_json_entry(struct tsl_json *j, struct tsl_slice name, uint64_t value);
 
+/* A value that is JSON already. */
+void tsl_json_raw(struct tsl_json *j, const char *key, struct tsl_slice value);
+
 /* Adds a newline and checks that nothing failed: 0 or TSL_ENOMEM.  j->text[0, j->len) is
  * the text until tsl_json_fini. */
 int tsl_json_end(struct tsl_json *j, struct tsl_err *err);

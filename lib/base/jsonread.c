@@ -163,3 +163,14 @@ bool tsl_jsonread_bool(const struct tsl_jsonval *v, bool *out)
     *out = json_is_true(value(v));
     return true;
 }
+
+char *tsl_jsonread_text(const struct tsl_jsonval *v, struct tsl_err *err)
+{
+    /* 15 digits give back every number that a person wrote: 0.15, not 0.14999999999999999 */
+    const size_t how = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
+    size_t n = json_dumpb(value(v), NULL, 0, how);
+    char *text = tsl_mem_alloc(n + 1, 1, "JSON", err);
+    if (text)
+        json_dumpb(value(v), text, n, how);
+    return text;
+}

@@ -80,6 +80,31 @@ static int sync_parent(const char *dir, struct tsl_err *err)
     return rc;
 }
 
+int tsl_outfolder_make(const char *dir, bool *made, struct tsl_err *err)
+{
+    struct stat st;
+    *made = mkdir(dir, 0777) == 0;
+    if (*made)
+        return sync_parent(dir, err);
+    int why = errno;
+    if (why == EEXIST && stat(dir, &st) == 0)
+        why = S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+    return why ? tsl_err_sys(err, why, "%s: cannot make the folder", tsl_quote(dir).s)
+               : 0;
+}
+
+int tsl_outfolder_remove(const char *path, struct tsl_err *err)
+{
+    if (unlink(path) == 0 || errno == ENOENT)
+        return 0;
+    return tsl_err_sys(err, errno, "%s: cannot remove it", tsl_quote(path).s);
+}
+
+void tsl_outfolder_unmake(const char *dir)
+{
+    (void)rmdir(dir);
+}
+
 int tsl_outfolder_write(const char *dir, const struct tsl_outfolder_file *files, size_t n,
                         struct tsl_err *err)
 {

@@ -10,6 +10,7 @@
 #ifndef TSL_OUTFOLDER_H
 #define TSL_OUTFOLDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -23,6 +24,12 @@ struct tsl_outfolder_file {
 /* Could files be made in dir, or dir in the folder that it is to stand in?  For asking before
  * hours of work: 0, or TSL_EIO and why not. */
 int tsl_outfolder_check(const char *dir, struct tsl_err *err);
+
+/* Makes dir if it is not there (its parent is); *made tells which.  TSL_EIO. */
+int tsl_outfolder_make(const char *dir, bool *made, struct tsl_err *err);
+/* Removes a file of ours, which need not be there; and a folder, if it is empty. */
+int tsl_outfolder_remove(const char *path, struct tsl_err *err);
+void tsl_outfolder_unmake(const char *dir);
 
 /* dir is made if it is not there (its parent is).  0, or an error and nothing new. */
 int tsl_outfolder_write(const char *dir, const struct tsl_outfolder_file *files, size_t n,

@@ -829,10 +829,9 @@ static void put_data(struct tsl_json *j, const char *key, const char *name, uint
 }
 
 /* The shard's entry in the index. */
-static void note_shard(struct writer *w)
+static void note_shard(struct writer *w, const char *name, uint64_t zip_bytes)
 {
     struct tsl_json *j = &w->index;
-    const char *name = w->out.file.name;
     char raw[4096];
     snprintf(raw, sizeof raw, "%s", name);
     if (w->level) /* without .zstd */
@@ -848,7 +847,7 @@ static void note_shard(struct writer *w)
     tsl_json_u64(j, "size_limit", w->limit);
     tsl_json_u64(j, "version", 2);
     if (w->level)
-        put_data(j, "zip_data", name, w->out.file.bytes, w->zip_xxh64);
+        put_data(j, "zip_data", name, zip_bytes, w->zip_xxh64);
     else
         tsl_json_null(j, "zip_data");
     tsl_json_close(j, '}');
@@ -860,9 +859,57 @@ static int commit(void *p, const struct tsl_recfile **files, size_t *nfiles,
     struct writer *w = p;
     int rc = tsl_recout_commit(&w->out, err);
     if (rc == 0)
-        note_shard(w);
+        note_shard(w, w->out.file.name, w->out.file.bytes);
     *files = &w->out.file;
     *nfiles = 1;
+    return rc;
+}
+
+/* The size and XXH64 of a file as it lies, or of what it holds. */
+static int measure(const char *path, bool plain, uint64_t *n, uint64_t *xxh64,
+                   struct tsl_err *err)
+{
+    enum { CHUNK = 256 << 10 };
+    struct tsl_source s = TSL_SOURCE_CLOSED;
+    struct tsl_file f = TSL_FILE_INIT;
+    struct tsl_xxh64 h;
+    int64_t got = 0;
+    uint8_t *buf = tsl_pages_map(CHUNK, "a read buffer", err);
+    int rc = !buf    ? TSL_ENOMEM
+             : plain ? tsl_source_open(&s, path, WINDOW_MAX, err)
+                     : tsl_file_open(&f, path, err);
+    tsl_xxh64_init(&h);
+    *n = 0;
+    while (rc == 0 && (got = plain ? tsl_source_read(&s, buf, CHUNK, err)
+                                   : tsl_file_read(&f, buf, CHUNK, err)) > 0) {
+        tsl_xxh64_add(&h, buf, (size_t)got);
+        *n += (uint64_t)got;
+    }
+    *xxh64 = tsl_xxh64_end(&h);
+    tsl_source_close(&s, NULL);
+    tsl_file_close(&f, NULL);
+    tsl_pages_unmap(buf, CHUNK);
+    return rc < 0 ? rc : (int)got;
+}
+
+static int adopt(void *p, const char *stem, uint64_t records, struct tsl_err *err)
+{
+    struct writer *w = p;
+    const char *suffix = w->level ? ".mds.zstd" : ".mds", *slash = strrchr(stem, '/');
+    size_t cap = strlen(stem) + 16;
+    char *path = tsl_mem_alloc(cap, 1, "a name", err);
+    if (!path)
+        return TSL_ENOMEM;
+    snprintf(path, cap, "%s%s", stem, suffix);
+    w->n = (size_t)records;
+    int rc = measure(path, true, &w->raw_bytes, &w->raw_xxh64, err);
+    uint64_t zipped = 0;
+    if (rc == 0 && w->level)
+        rc = measure(path, false, &zipped, &w->zip_xxh64, err);
+    if (rc == 0)
+        note_shard(w, path + (slash ? slash + 1 - stem : 0), zipped);
+    tsl_mem_free(path);
+    w->n = 0;
     return rc;
 }
 
@@ -905,4 +952,5 @@ const struct tsl_recformat tsl_rec_mds = {
     .end = end,
     .commit = commit,
     .index = make_index,
+    .adopt = adopt,
 };

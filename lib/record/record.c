@@ -9,6 +9,7 @@
 #include "record/rec_megatron.h"
 #include "record/rec_npy.h"
 #include "record/rec_tfrecord.h"
+#include "record/recset.h"
 
 enum { WINDOW_MAX = 128 << 20 };
 
@@ -271,6 +272,12 @@ int tsl_recwriter_commit(struct tsl_recwriter *w, const struct tsl_recfile **fil
                          size_t *nfiles, struct tsl_err *err)
 {
     return w->f->commit(w->w, files, nfiles, err);
+}
+
+int tsl_recwriter_adopt(struct tsl_recwriter *w, const char *stem, uint64_t records,
+                        struct tsl_err *err)
+{
+    return w->f->adopt ? w->f->adopt(w->w, stem, records, err) : 0;
 }
 
 int tsl_recwriter_index(struct tsl_recwriter *w, const char **name, char **text,

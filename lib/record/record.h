@@ -124,6 +124,10 @@ int tsl_recwriter_end(struct tsl_recwriter *w, struct tsl_err *err);
 /* Gives the shard's files their names.  files: lent until the next begin. */
 int tsl_recwriter_commit(struct tsl_recwriter *w, const struct tsl_recfile **files,
                          size_t *nfiles, struct tsl_err *err);
+/* A shard that an earlier run committed, or another writer, goes into the index as if this one
+ * had: stem is its path, records how many it holds. */
+int tsl_recwriter_adopt(struct tsl_recwriter *w, const char *stem, uint64_t records,
+                        struct tsl_err *err);
 /* All shards are committed: the format's own file for the whole set (MDS's index.json), as
  * bytes in *text, on the heap, with its *name; *text NULL where there is none. */
 int tsl_recwriter_index(struct tsl_recwriter *w, const char **name, char **text,
@@ -165,8 +169,10 @@ struct tsl_recformat {
     int (*end)(void *w, struct tsl_err *err);
     int (*commit)(void *w, const struct tsl_recfile **files, size_t *nfiles,
                   struct tsl_err *err);
+    /* both NULL: there is none */
     int (*index)(void *w, const char **name, char **text, size_t *len,
-                 struct tsl_err *err); /* NULL: none */
+                 struct tsl_err *err);
+    int (*adopt)(void *w, const char *stem, uint64_t records, struct tsl_err *err);
 };
 
 /* The formats that there are; record.c lists them in a table. */

@@ -1,0 +1,214 @@
+#include "record/recset.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/quote.h"
+#include "record/manifest.h"
+
+static const char manifest_name[] = "manifest.json";
+
+struct set {
+    struct tsl_manifest m;
+    struct tsl_recreader_opts opts;
+    char *dir; /* with a slash at the end, or empty */
+    struct tsl_recreader *shard;
+    size_t now; /* the shard that is open, or is next */
+    uint64_t i; /* the next record in it */
+};
+
+static void set_destroy(void *p)
+{
+    struct set *s = p;
+    if (!s)
+        return;
+    tsl_recreader_destroy(s->shard);
+    tsl_manifest_fini(&s->m);
+    tsl_mem_free(s->dir);
+    tsl_mem_free(s);
+}
+
+static char *join(const char *a, const char *b, const char *c, struct tsl_err *err)
+{
+    size_t n = strlen(a) + strlen(b) + strlen(c) + 1;
+    char *s = tsl_mem_alloc(n, 1, "a name", err);
+    if (s)
+        snprintf(s, n, "%s%s%s", a, b, c);
+    return s;
+}
+
+static bool is(const char *path, const uint8_t *bytes, size_t n)
+{
+    if (bytes)
+        return tsl_manifest_is(bytes, n);
+    char *name = join(path, "/", manifest_name, NULL);
+    bool there = name && tsl_file_exists(name);
+    tsl_mem_free(name);
+    return there;
+}
+
+static int open_shard(struct set *s, struct tsl_err *err)
+{
+    const struct tsl_shard *shard = &s->m.shards[s->now];
+    const struct tsl_recformat *f = tsl_recformat_named(s->m.format);
+    if (!f)
+        return tsl_err_set(err, TSL_EFORMAT, "%smanifest.json: unknown format %s", s->dir,
+                           tsl_quote(s->m.format).s);
+    char *path = f->several_files ? join(s->dir, shard->stem, f->suffix, err)
+                                  : join(s->dir, shard->files[0].name, "", err);
+    if (!path)
+        return TSL_ENOMEM;
+    int rc = tsl_recreader_open(&s->shard, path, &s->opts, err);
+    tsl_mem_free(path);
+    s->i = 0;
+    return rc;
+}
+
+static int wrong_count(const struct set *s, const char *how, struct tsl_err *err)
+{
+    const struct tsl_shard *shard = &s->m.shards[s->now];
+    return tsl_err_set(err, TSL_EFORMAT,
+                       "%s%s: it holds %s records than the %" PRIu64
+                       " that the manifest says",
+                       s->dir, tsl_quote(shard->files[0].name).s, how, shard->records);
+}
+
+/* The columns as the shards' format gives them back: the manifest knows bits from numbers,
+ * a format perhaps not. */
+static int take_schema(struct set *s, struct tsl_rechead *head, struct tsl_err *err)
+{
+    head->schema = s->m.head.schema;
+    head->first = s->m.head.first;
+    head->meta = tsl_mem_strdup(s->m.head.meta, err);
+    if (!head->meta)
+        return TSL_ENOMEM;
+    if (s->m.nshards == 0)
+        return 0;
+    int rc = open_shard(s, err);
+    if (rc == 0)
+        head->schema = tsl_recreader_head(s->shard)->schema;
+    s->m.head.schema = head->schema;
+    return rc;
+}
+
+static int set_open(void **out, struct tsl_rechead *head, const char *path,
+                    struct tsl_source *src, const struct tsl_recreader_opts *o,
+                    struct tsl_err *err)
+{
+    bool folder = tsl_file_is_folder(path);
+    const char *slash = strrchr(path, '/');
+    struct set *s = tsl_mem_alloc(1, sizeof *s, "a set", err);
+    if (!s)
+        return TSL_ENOMEM;
+    s->dir = tsl_mem_alloc(strlen(path) + 2, 1, "a name", err);
+    int rc = s->dir ? 0 : TSL_ENOMEM;
+    if (rc == 0 && folder)
+        sprintf(s->dir, "%s/", path);
+    else if (rc == 0 && slash)
+        memcpy(s->dir, path, (size_t)(slash - path) + 1);
+    if (rc == 0 && folder) {
+        char *name = join(s->dir, manifest_name, "", err);
+        rc = name ? tsl_source_open(src, name, 0, err) : TSL_ENOMEM;
+        if (rc == 0)
+            rc = tsl_manifest_read(&s->m, name, src, o->memory, err);
+        tsl_mem_free(name);
+        tsl_source_close(src, NULL);
+    } else if (rc == 0) {
+        rc = tsl_manifest_read(&s->m, path, src, o->memory, err);
+    }
+    s->opts = *o;
+    s->opts.format = s->m.format;
+    s->opts.schema = &s->m.head.schema;
+    if (rc == 0)
+        rc = take_schema(s, head, err);
+    if (rc < 0) {
+        set_destroy(s);
+        return rc;
+    }
+    *out = s;
+    return 0;
+}
+
+static void close_shard(struct set *s)
+{
+    tsl_recreader_destroy(s->shard);
+    s->shard = NULL;
+}
+
+static void number_it(const struct set *s, struct tsl_record *rec)
+{
+    const struct tsl_manifest *m = &s->m;
+    rec->number = m->dealt ? m->head.first + s->i * m->nshards + s->now
+                           : m->shards[s->now].first + s->i;
+}
+
+static int set_next(void *p, struct tsl_record *rec, struct tsl_err *err)
+{
+    struct set *s = p;
+    for (; s->now < s->m.nshards; s->now++) {
+        int rc = s->shard ? 0 : open_shard(s, err);
+        if (rc < 0)
+            return rc;
+        if (!tsl_schema_equal(&tsl_recreader_head(s->shard)->schema, &s->m.head.schema))
+            return tsl_err_set(err, TSL_EFORMAT,
+                               "%s%s: its columns are not those of the set", s->dir,
+                               tsl_quote(s->m.shards[s->now].files[0].name).s);
+        rc = tsl_recreader_next(s->shard, rec, err);
+        if (rc == 1 && s->i == s->m.shards[s->now].records)
+            return wrong_count(s, "more", err);
+        if (rc == 1) {
+            number_it(s, rec);
+            s->i++;
+        }
+        if (rc)
+            return rc;
+        if (s->i < s->m.shards[s->now].records)
+            return wrong_count(s, "fewer", err);
+        close_shard(s);
+    }
+    return 0;
+}
+
+static int set_count(void *p, uint64_t *n, struct tsl_err *err)
+{
+    (void)err;
+    *n = ((struct set *)p)->m.records;
+    return 0;
+}
+
+static int set_at(void *p, uint64_t i, struct tsl_record *rec, struct tsl_err *err)
+{
+    struct set *s = p;
+    uint64_t first = 0;
+    size_t k = 0;
+    if (i >= s->m.records)
+        return tsl_err_set(err, TSL_EUSAGE, "record %" PRIu64 " of %" PRIu64, i,
+                           s->m.records);
+    while (i - first >= s->m.shards[k].records)
+        first += s->m.shards[k++].records;
+    if (s->now != k)
+        close_shard(s);
+    s->now = k;
+    int rc = s->shard ? 0 : open_shard(s, err);
+    if (rc == 0)
+        rc = tsl_recreader_at(s->shard, i - first, rec, err);
+    if (rc < 0)
+        return rc;
+    s->i = i - first;
+    number_it(s, rec);
+    s->i++;
+    return 1;
+}
+
+const struct tsl_recformat tsl_rec_set = {
+    .name = "set",
+    .suffix = "",
+    .is = is,
+    .reader_open = set_open,
+    .reader_destroy = set_destroy,
+    .next = set_next,
+    .count = set_count,
+    .at = set_at,
+};
