@@ -36,30 +36,37 @@ static char *put_i64(char *p, int64_t v)
     return put_u64(p, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
-static char *put_float(char *p, float v)
+/* 1 becomes 1.0, so that it is read as what it was. */
+static char *mark_float(char *p, int n)
+{
+    if (strcspn(p, ".e") < (size_t)n)
+        return p + n;
+    memcpy(p + n, ".0", 2);
+    return p + n + 2;
+}
+
+static char *put_double(char *p, double v, int digits, int most, bool narrow)
 {
     if (!isfinite(v)) {
         memcpy(p, "null", 4);
         return p + 4;
     }
-    for (int digits = 6;; digits++) {
-        int n = snprintf(p, TSL_RECJSON_NUMBER, "%.*g", digits, (double)v);
-        if (digits == 9 || strtof(p, NULL) == v)
-            return p + n;
+    for (;; digits++) {
+        int n = snprintf(p, TSL_RECJSON_NUMBER - 2, "%.*g", digits, v);
+        if (digits == most ||
+            (narrow ? (double)strtof(p, NULL) == v : strtod(p, NULL) == v))
+            return mark_float(p, n);
     }
 }
 
-static char *put_double(char *p, double v)
+static char *put_f32(char *p, float v)
 {
-    if (!isfinite(v)) {
-        memcpy(p, "null", 4);
-        return p + 4;
-    }
-    for (int digits = 15;; digits++) {
-        int n = snprintf(p, TSL_RECJSON_NUMBER, "%.*g", digits, v);
-        if (digits == 17 || strtod(p, NULL) == v)
-            return p + n;
-    }
+    return put_double(p, (double)v, 6, 9, true);
+}
+
+static char *put_f64(char *p, double v)
+{
+    return put_double(p, v, 15, 17, false);
 }
 
 #define NUMBERS(type, put, cast)                                                         \
@@ -84,9 +91,9 @@ char *tsl_recjson_numbers(char *p, enum tsl_dtype t, const void *v, size_t n)
     case TSL_I16: NUMBERS(int16_t, put_i64, )
     case TSL_I32: NUMBERS(int32_t, put_i64, )
     case TSL_I64: NUMBERS(int64_t, put_i64, )
-    case TSL_F16: NUMBERS(uint16_t, put_float, tsl_half_float)
-    case TSL_F32: NUMBERS(float, put_float, )
-    default: NUMBERS(double, put_double, )
+    case TSL_F16: NUMBERS(uint16_t, put_f32, tsl_half_float)
+    case TSL_F32: NUMBERS(float, put_f32, )
+    default: NUMBERS(double, put_f64, )
     }
 }
 

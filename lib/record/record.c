@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/quote.h"
+#include "record/rec_jsonl.h"
 #include "record/rec_mds.h"
 #include "record/rec_megatron.h"
 #include "record/rec_npy.h"
@@ -15,8 +16,14 @@ enum { WINDOW_MAX = 128 << 20 };
 
 /* In the order in which content is told apart: the surer the signs, the earlier. */
 static const struct tsl_recformat *const formats[] = {
-    &tsl_rec_native,   &tsl_rec_megatron, &tsl_rec_npy,
-    &tsl_rec_tfrecord, &tsl_rec_mds,      NULL,
+    &tsl_rec_set,      /* manifest.json */
+    &tsl_rec_native,   /* magic */
+    &tsl_rec_megatron, /* magic */
+    &tsl_rec_npy,      /* magic */
+    &tsl_rec_tfrecord, /* a checksum */
+    &tsl_rec_mds,      /* offsets that fit */
+    &tsl_rec_jsonl,    /* a brace */
+    NULL,
 };
 
 const struct tsl_recformat *const *tsl_recformats(void)
