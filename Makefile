@@ -61,8 +61,9 @@ endif
 endif
 LIBS := $(shell $(PKG_CONFIG) --libs $(filter-out libxxhash,$(LIBRARIES)) 2>/dev/null)
 
-# CFLAGS, CPPFLAGS and LDFLAGS are left to whoever builds.
-ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilib $(OPT) \
+# CFLAGS, CPPFLAGS and LDFLAGS are left to whoever builds.  No a * b + c with one rounding: what a
+# machine has no such instruction for would come out otherwise.
+ALL_CFLAGS = -std=c17 -ffp-contract=off -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilib $(OPT) \
     -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WERROR) \
     $(FORTIFY) -fstack-protector-strong -fPIE -pthread $(SANITIZE) \
     $(shell $(PKG_CONFIG) --cflags $(LIBRARIES) 2>/dev/null) $(CPPFLAGS) $(CFLAGS)

@@ -1,5 +1,6 @@
 #include "shuf/shufrange.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/key.h"
@@ -120,6 +121,14 @@ static uint64_t sum_below(uint64_t n)
     return n % 2 ? n * ((n - 1) / 2) : n / 2 * (n - 1);
 }
 
+/* n * share, rounded down, the same on every machine: long doubles are not.  share below 1. */
+static uint64_t share_of(uint64_t n, double share)
+{
+    __extension__ unsigned __int128 product = n;
+    product *= (uint64_t)ldexp(share, 64);
+    return (uint64_t)(product >> 64);
+}
+
 int tsl_shufrange_run(const struct tsl_shufrange *r, const struct tsl_shufjob_opts *o,
                       struct tsl_shufjob_stats *st, struct tsl_err *err)
 {
@@ -136,8 +145,8 @@ int tsl_shufrange_run(const struct tsl_shufrange *r, const struct tsl_shufjob_op
     double start = tsl_seconds();
     *st = (struct tsl_shufjob_stats){ 0 };
     j.end = r->repeat ? o->head : n < o->head ? n : o->head;
-    if (o->sample < 1 && (uint64_t)((long double)n * o->sample) < j.end)
-        j.end = (uint64_t)((long double)n * o->sample);
+    if (o->sample < 1 && share_of(n, o->sample) < j.end)
+        j.end = share_of(n, o->sample);
     oo.nparts = 1;
     oo.nthreads = nthreads;
     oo.progress = o->progress;

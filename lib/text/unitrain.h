@@ -11,9 +11,9 @@
  *   included, with two differences: sums are in 64 bits, and we see words where it sees texts
  *   (line_ends below).  Measured with line_ends: of 8000 pieces for 6 MB of English all but
  *   2, of 16000 for 6 MB of Chinese all but 1, their scores within 0.0004.
- * Order: by falling score, then bytes.  The same for any memory, threads and run: sums are
- *   taken in parts whose number depends on the words alone, and added in one order.  (exp
- *   and log are the C library's: on another machine the last bit may differ.)
+ * Order: by falling score, then bytes.  The same for any memory, threads, run and machine:
+ *   sums are taken in parts whose number depends on the words alone, and added in one order,
+ *   exp and log are our own (base/fixmath.h).
  * Memory: while seeds are looked for, 12 bytes a character of the list's words, 20 bytes a
  *   word, 24 to 72 bytes a substring that could be a seed (half as many as characters in
  *   English, a fifth in Chinese), and for each thread 16 bytes for each time that the most

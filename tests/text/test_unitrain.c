@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "support/fault.h"
 #include "support/fixture.h"
 #include "support/randtext.h"
@@ -288,6 +289,30 @@ static void threads_and_memory_change_nothing(void **state)
     o.memory = (size_t)one->stats.peak_bytes - 1;
     assert_err(tsl_unitrain_run(&u, &list, &o, &err), TSL_ENOMEM, &err, "memory");
     tsl_unitrain_destroy(one);
+    tsl_wordlist_fini(&list);
+}
+
+/* A hash of a vocabulary that a machine of another kind must come to as well. */
+static void the_bits_of_the_scores_are_the_same_everywhere(void **state)
+{
+    (void)state;
+    struct tsl_wordlist list = syllables(1, 5000);
+    struct tsl_unitrain *u;
+    struct tsl_err err = { 0 };
+    struct tsl_unitrain_opts o = opts(600);
+    uint8_t all[600 * 40];
+    size_t n = 0;
+    assert_ok(tsl_unitrain_run(&u, &list, &o, &err), &err);
+    for (size_t i = 0; i < u->n; i++) {
+        struct tsl_slice text = u->pieces[i].text;
+        memcpy(all + n, text.data, text.len);
+        memcpy(all + n + text.len, &u->pieces[i].score, sizeof(float));
+        n += text.len + sizeof(float);
+    }
+    uint64_t hash = tsl_hash64(all, n, 0);
+    if (hash != UINT64_C(0x2c3c7820986a714d))
+        fail_msg("%llx", (unsigned long long)hash);
+    tsl_unitrain_destroy(u);
     tsl_wordlist_fini(&list);
 }
 
@@ -610,6 +635,7 @@ int main(void)
         TEST(it_gives_sentencepiece_s_pieces),
         TEST(it_gives_sentencepiece_s_pieces_of_folded_text),
         TEST(threads_and_memory_change_nothing),
+        TEST(the_bits_of_the_scores_are_the_same_everywhere),
         TEST(the_best_seeds_are_taken_where_there_are_too_many),
         TEST(pieces_obey_the_rules_for_them),
         TEST(blanks_stand_where_they_may),
