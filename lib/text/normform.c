@@ -9,7 +9,7 @@
 #include "text/uniprop.h"
 
 enum {
-    FALL_MAX = 32,   /* code points of one; Unicode's longest has 18 */
+    FALL_MAX = TSL_NORMFORM_CHAR_MAX,
     MARK_MIN = 0x300 /* no code point below has a class or is the second of a pair */
 };
 
@@ -183,6 +183,43 @@ int tsl_normform_apply(enum tsl_normform form, const struct tsl_atext *from,
     tsl_mem_free(f.sorted.p);
     tsl_mem_free(f.behind.p);
     return rc;
+}
+
+/* ---- single characters ---- */
+
+/* What Unicode 13 has and Unicode 12 has not. */
+static bool falls_13(uint32_t cp)
+{
+    return cp == 0x32ff || cp == 0xab69 || cp == 0x11938 || cp == 0x1f16c ||
+           (cp >= 0x1fbf0 && cp <= 0x1fbf9);
+}
+
+size_t tsl_normform_fall(uint32_t cp, uint32_t out[TSL_NORMFORM_CHAR_MAX])
+{
+    utf8proc_int32_t fall[FALL_MAX];
+    int boundary = 0;
+    if (!(tsl_uniprop(cp) & TSL_UNI_FALLS) && !falls_13(cp))
+        return 0;
+    utf8proc_ssize_t n =
+        utf8proc_decompose_char((utf8proc_int32_t)cp, fall, FALL_MAX,
+                                UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT, &boundary);
+    if (n < 1 || n > FALL_MAX)
+        return 0;
+    for (utf8proc_ssize_t i = 0; i < n; i++)
+        out[i] = (uint32_t)fall[i];
+    return (size_t)n;
+}
+
+size_t tsl_normform_compose(uint32_t *cp, size_t n)
+{
+    utf8proc_int32_t all[FALL_MAX];
+    for (size_t i = 0; i < n; i++)
+        all[i] = (utf8proc_int32_t)cp[i];
+    utf8proc_ssize_t left = utf8proc_normalize_utf32(all, (utf8proc_ssize_t)n,
+                                                     UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+    for (utf8proc_ssize_t i = 0; i < left; i++)
+        cp[i] = (uint32_t)all[i];
+    return (size_t)left;
 }
 
 /* ---- grapheme clusters ------------------------------------------------------------------ */

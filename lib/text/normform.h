@@ -24,6 +24,14 @@ enum tsl_normform { TSL_NFC, TSL_NFD, TSL_NFKC, TSL_NFKD };
 int tsl_normform_apply(enum tsl_normform form, const struct tsl_atext *from,
                        struct tsl_atext *to, struct tsl_err *err);
 
+enum { TSL_NORMFORM_CHAR_MAX = 32 /* code points of one; Unicode's longest has 18 */ };
+
+/* What cp alone falls into by NFKD of Unicode 13 (SentencePiece's), into out; how many, 0 if it
+ * stays itself. */
+size_t tsl_normform_fall(uint32_t cp, uint32_t out[TSL_NORMFORM_CHAR_MAX]);
+/* Composes what that gave, which is NFKC then; how many are left. */
+size_t tsl_normform_compose(uint32_t *cp, size_t n);
+
 /* Bytes of the extended grapheme cluster (UAX 29) at well-formed text p[0, len), len > 0,
  * p being where one begins. */
 size_t tsl_normform_grapheme(const uint8_t *p, size_t len);
