@@ -76,6 +76,16 @@ void *tsl_pages_map(size_t bytes, const char *what, struct tsl_err *err)
     return p;
 }
 
+int tsl_pages_map_file(const uint8_t **p, int fd, size_t bytes, const char *name,
+                       struct tsl_err *err)
+{
+    void *at = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED)
+        return tsl_err_sys(err, errno, "%s: cannot map it", name);
+    *p = at;
+    return 0;
+}
+
 void tsl_pages_drop(void *p, size_t bytes)
 {
     uintptr_t at = (uintptr_t)p, end = at + bytes;

@@ -8,6 +8,7 @@
 #define TSL_MEM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -43,6 +44,12 @@ void tsl_pages_drop(void *p, size_t bytes);
 
 /* Asks for large pages: fewer faults and TLB misses where all of it will be touched. */
 void tsl_pages_want_huge(void *p, size_t bytes);
+
+/* *p: the first bytes, more than 0, of a file that is open for reading, as they are and for
+ * reading only; for tsl_pages_unmap.  Reading them where the file has shrunk since ends the
+ * process.  0, TSL_EIO or TSL_ENOMEM. */
+int tsl_pages_map_file(const uint8_t **p, int fd, size_t bytes, const char *name,
+                       struct tsl_err *err);
 
 /* bytes: as they were asked for from tsl_pages_map.  p NULL is fine. */
 void tsl_pages_unmap(void *p, size_t bytes);

@@ -90,7 +90,7 @@ int tsl_sink_write(struct tsl_sink *s, const void *data, size_t n, struct tsl_er
     s->bytes += n;
     while (n > 0) {
         /* large plain pieces need no detour */
-        if (!s->frames && n >= s->cap) {
+        if (!s->frames && n >= s->cap / 4) {
             int rc = s->len ? flush(s, err) : 0;
             return rc < 0 ? rc : tsl_file_write(&s->out.file, p, n, err);
         }
