@@ -46,7 +46,7 @@ static int take_lines(struct tsl_journal *j, const char *text, size_t n, size_t 
             prefix_of(prefix, line + PREFIX, (size_t)(end - line) - PREFIX);
             good = memcmp(prefix, line, PREFIX) == 0;
         }
-        if (!good && end && end + 1 < text + n)
+        if (!good && end)
             return tsl_err_set(err, TSL_EFORMAT, "%s: line %zu is damaged", j->file.name,
                                j->nlines + 1);
         if (!good)
