@@ -10,6 +10,7 @@
 #include "prep/compat_albert.h"
 #include "prep/compat_bert.h"
 #include "prep/compat_electra.h"
+#include "prep/mlm.h"
 #include "support/memdocs.h"
 
 static struct memdocs corpus;
@@ -128,6 +129,73 @@ static uint64_t compat_electra(void)
     return n;
 }
 
+enum { NSAMPLES = 1000, NMASKED = 1000000 };
+
+/* Samples of len tokens, cut from the corpus, masked again and again. */
+static uint64_t masks(struct tsl_mlm_opts o)
+{
+    struct tsl_sample s[NSAMPLES], t;
+    struct tsl_mlm *m;
+    struct tsl_mlm_stats stats = { 0 };
+    o.special = special();
+    check(tsl_mlm_create(&m, &o, &err));
+    check(tsl_sample_init(&t, len, &err));
+    for (size_t i = 0; i < NSAMPLES; i++) {
+        check(tsl_sample_init(&s[i], len, &err));
+        tsl_sample_clear(&s[i], i);
+        tsl_sample_add_special(&s[i], 101);
+        tsl_sample_add(&s[i], corpus.ids + i * len, corpus.starts + i * len, len / 2 - 2);
+        tsl_sample_add_special(&s[i], 102);
+        tsl_sample_add(&s[i], corpus.ids + i * len + len / 2,
+                       corpus.starts + i * len + len / 2, len - 1 - s[i].n);
+        tsl_sample_add_special(&s[i], 102);
+    }
+    double start = now();
+    for (size_t i = 0; i < NMASKED; i++) {
+        tsl_sample_clear(&t, i);
+        tsl_sample_add(&t, s[i % NSAMPLES].ids, s[i % NSAMPLES].starts, len);
+        tsl_mlm_apply(m, 0, &t, &stats);
+        take(&t);
+    }
+    if (getenv("BENCH_SPLIT"))
+        printf("  %.3f s; %.3f of the places asked for\n", now() - start,
+               (double)stats.got / (double)stats.asked);
+    for (size_t i = 0; i < NSAMPLES; i++)
+        tsl_sample_fini(&s[i]);
+    tsl_sample_fini(&t);
+    tsl_mlm_destroy(m);
+    return NMASKED;
+}
+
+static uint64_t mlm_tokens(void)
+{
+    return masks(tsl_mlm_defaults());
+}
+
+static uint64_t mlm_words(void)
+{
+    struct tsl_mlm_opts o = tsl_mlm_defaults();
+    o.unit = TSL_MLM_WORDS;
+    return masks(o);
+}
+
+static uint64_t mlm_ngrams(void)
+{
+    struct tsl_mlm_opts o = tsl_mlm_defaults();
+    o.unit = TSL_MLM_NGRAMS;
+    tsl_mlm_weights_albert(&o, 3);
+    return masks(o);
+}
+
+static uint64_t mlm_spans(void)
+{
+    struct tsl_mlm_opts o = tsl_mlm_defaults();
+    o.unit = TSL_MLM_SPANS;
+    o.decide = TSL_MLM_EACH_RUN;
+    tsl_mlm_weights_geometric(&o, .2, 10);
+    return masks(o);
+}
+
 static const struct {
     const char *name;
     uint64_t (*run)(void); /* how many samples it made */
@@ -137,6 +205,10 @@ static const struct {
     { "compat_bert_dupe10", compat_bert_dupe10 },
     { "compat_albert", compat_albert },
     { "compat_electra", compat_electra },
+    { "mlm_tokens", mlm_tokens },
+    { "mlm_words", mlm_words },
+    { "mlm_ngrams", mlm_ngrams },
+    { "mlm_spans", mlm_spans },
 };
 
 static int by_time(const void *a, const void *b)
