@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/endian.h"
 #include "base/mem.h"
 
 enum {
@@ -15,7 +16,6 @@ enum {
 };
 
 struct key {
-    uint64_t head; /* the first bytes, as a number: nearly all that sorting looks at */
     const uint8_t *data;
     size_t len;
     uint32_t value, index;
@@ -44,11 +44,17 @@ struct builder {
     size_t nstack, stack_cap;
 };
 
+/* ---- keys in order ------------------------------------------------------------------- */
+
+/* A key's first bytes, as a number: nearly all that sorting looks at. */
+struct head {
+    uint64_t bytes;
+    uint32_t index;
+};
+
 static int compare(const void *x, const void *y)
 {
     const struct key *a = x, *b = y;
-    if (a->head != b->head)
-        return a->head < b->head ? -1 : 1;
     size_t n = a->len < b->len ? a->len : b->len;
     int c = n ? memcmp(a->data, b->data, n) : 0;
     if (c)
@@ -62,49 +68,89 @@ static int compare(const void *x, const void *y)
 static uint64_t head_of(struct tsl_slice s)
 {
     uint64_t head = 0;
+    if (s.len >= 8)
+        return __builtin_bswap64(tsl_load64(s.data)); /* the first byte on top */
     for (size_t i = 0; i < 8; i++)
         head = head << 8 | (i < s.len ? s.data[i] : 0);
     return head;
 }
 
-/* Bit i of the result is bit i ^ by of w. */
-static uint64_t exchange(uint64_t w, unsigned by)
+/* Byte by byte from the last one; spare has room for n, too.  Returns where they are. */
+static struct head *sort_heads(struct head *from, struct head *spare, size_t n)
 {
-    if (by & 1)
-        w = (w >> 1 & UINT64_C(0x5555555555555555)) | (w & UINT64_C(0x5555555555555555))
-                                                          << 1;
-    if (by & 2)
-        w = (w >> 2 & UINT64_C(0x3333333333333333)) | (w & UINT64_C(0x3333333333333333))
-                                                          << 2;
-    if (by & 4)
-        w = (w >> 4 & UINT64_C(0x0f0f0f0f0f0f0f0f)) | (w & UINT64_C(0x0f0f0f0f0f0f0f0f))
-                                                          << 4;
-    if (by & 8)
-        w = (w >> 8 & UINT64_C(0x00ff00ff00ff00ff)) | (w & UINT64_C(0x00ff00ff00ff00ff))
-                                                          << 8;
-    if (by & 16)
-        w = (w >> 16 & UINT64_C(0x0000ffff0000ffff)) | (w & UINT64_C(0x0000ffff0000ffff))
-                                                           << 16;
-    return by & 32 ? w >> 32 | w << 32 : w;
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+        size_t at[257] = { 0 };
+        for (size_t i = 0; i < n; i++)
+            at[(from[i].bytes >> shift & 255) + 1]++;
+        if (n && at[(from[0].bytes >> shift & 255) + 1] == n)
+            continue; /* the same in all */
+        for (size_t b = 1; b < 256; b++)
+            at[b] += at[b - 1];
+        for (size_t i = 0; i < n; i++)
+            spare[at[from[i].bytes >> shift & 255]++] = from[i];
+        struct head *sorted = spare;
+        spare = from;
+        from = sorted;
+    }
+    return from;
 }
 
-/* The lowest base in the block where all labels fall on free units; -1: none. */
-static int block_fits(const struct block *b, const uint8_t *labels, size_t n)
+/* Sets sorted[0, n): by bytes, of equal keys the later one last. */
+static int sort_keys(struct key *sorted, const struct tsl_slice *keys,
+                     const uint32_t *values, size_t n, struct tsl_err *err)
 {
-    uint64_t fits[WORDS];
-    for (unsigned w = 0; w < WORDS; w++)
-        fits[w] = ~b->bases[w];
+    struct head *room = tsl_mem_alloc(2 * n, sizeof *room, "a trie", err);
+    if (!room)
+        return TSL_ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        room[i] = (struct head){ head_of(keys[i]), (uint32_t)i };
+    const struct head *heads = sort_heads(room, room + n, n);
     for (size_t i = 0; i < n; i++) {
-        uint64_t any = 0;
-        for (unsigned w = 0; w < WORDS; w++)
-            any |= fits[w] &= exchange(~b->used[w ^ labels[i] >> 6], labels[i] & 63);
-        if (!any)
-            return -1;
+        uint32_t k = heads[i].index;
+        sorted[i] =
+            (struct key){ keys[k].data, keys[k].len, values ? values[k] : k, k };
     }
-    for (unsigned w = 0; w < WORDS; w++)
-        if (fits[w])
-            return (int)(w * 64 + (unsigned)__builtin_ctzll(fits[w]));
-    return -1;
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && heads[end].bytes == heads[i].bytes;)
+            end++;
+        if (end - i > 1)
+            qsort(sorted + i, end - i, sizeof *sorted, compare);
+    }
+    tsl_mem_free(room);
+    return 0;
+}
+
+/* ---- places ---------------------------------------------------------------------------- */
+
+/* The bits of a block's 256 units. */
+typedef uint64_t bits256 __attribute__((vector_size(32)));
+
+/* Of *bits keeps those whose place i ^ by is in *from. */
+static inline void keep_exchanged(bits256 *bits, const bits256 *from, unsigned by)
+{
+    bits256 w = *from;
+    if (by & 1)
+        w = (w >> 1 & UINT64_C(0x5555555555555555)) |
+            (w & UINT64_C(0x5555555555555555)) << 1;
+    if (by & 2)
+        w = (w >> 2 & UINT64_C(0x3333333333333333)) |
+            (w & UINT64_C(0x3333333333333333)) << 2;
+    if (by & 4)
+        w = (w >> 4 & UINT64_C(0x0f0f0f0f0f0f0f0f)) |
+            (w & UINT64_C(0x0f0f0f0f0f0f0f0f)) << 4;
+    if (by & 8)
+        w = (w >> 8 & UINT64_C(0x00ff00ff00ff00ff)) |
+            (w & UINT64_C(0x00ff00ff00ff00ff)) << 8;
+    if (by & 16)
+        w = (w >> 16 & UINT64_C(0x0000ffff0000ffff)) |
+            (w & UINT64_C(0x0000ffff0000ffff)) << 16;
+    if (by & 32)
+        w = w >> 32 | w << 32;
+    if (by & 64)
+        w = (bits256){ w[1], w[0], w[3], w[2] };
+    if (by & 128)
+        w = (bits256){ w[2], w[3], w[0], w[1] };
+    *bits &= w;
 }
 
 static void bit_set(uint64_t *bits, unsigned i)
@@ -115,6 +161,39 @@ static void bit_set(uint64_t *bits, unsigned i)
 static bool bit_is_set(const uint64_t *bits, unsigned i)
 {
     return bits[i >> 6] >> (i & 63) & 1;
+}
+
+/* A base in the block where the label falls on a free unit; -1: none. */
+static int block_fits_one(const struct block *b, uint8_t label)
+{
+    for (unsigned w = 0; w < WORDS; w++)
+        for (uint64_t left = ~b->used[w]; left; left &= left - 1) {
+            unsigned base = (w * 64 + (unsigned)__builtin_ctzll(left)) ^ label;
+            if (!bit_is_set(b->bases, base))
+                return (int)base;
+        }
+    return -1;
+}
+
+/* A base in the block where all labels fall on free units; -1: none. */
+static int block_fits(const struct block *b, const uint8_t *labels, size_t n)
+{
+    bits256 used, fits;
+    if (n == 1)
+        return block_fits_one(b, *labels);
+    memcpy(&used, b->used, sizeof used);
+    memcpy(&fits, b->bases, sizeof fits);
+    used = ~used;
+    fits = ~fits;
+    for (size_t i = 0; i < n; i++) {
+        keep_exchanged(&fits, &used, labels[i]);
+        if (!(fits[0] | fits[1] | fits[2] | fits[3]))
+            return -1;
+    }
+    for (int w = 0; w < WORDS; w++)
+        if (fits[w])
+            return w * 64 + __builtin_ctzll(fits[w]);
+    return -1;
 }
 
 static int block_add(struct builder *b, struct tsl_err *err)
@@ -171,14 +250,38 @@ static int place(struct builder *b, uint32_t unit, const uint8_t *labels, size_t
     return 0;
 }
 
+static void set_value(struct builder *b, uint32_t unit, const struct key *k)
+{
+    b->units[unit] = (b->units[unit] & UINT32_MAX) | ((uint64_t)k->value + 1) << 32;
+}
+
+/* What is left of a key that shares it with no other. */
+static int expand_tail(struct builder *b, struct node node, struct tsl_err *err)
+{
+    const struct key *k = &b->keys[node.lo];
+    for (; node.depth < k->len; node.depth++) {
+        uint8_t label = k->data[node.depth];
+        uint32_t base;
+        int rc = place(b, node.unit, &label, 1, &base, err);
+        if (rc < 0)
+            return rc;
+        b->units[node.unit] |= (uint64_t)base << 8;
+        node.unit = base ^ label;
+        b->units[node.unit] = label;
+    }
+    set_value(b, node.unit, k);
+    return 0;
+}
+
 /* Gives a node its value and its children their places. */
 static int expand(struct builder *b, struct node node, struct tsl_err *err)
 {
     uint8_t labels[256];
     size_t ends[256], n = 0, i = node.lo;
+    if (node.hi - node.lo == 1)
+        return expand_tail(b, node, err);
     for (; i < node.hi && b->keys[i].len == node.depth; i++)
-        b->units[node.unit] =
-            (b->units[node.unit] & UINT32_MAX) | ((uint64_t)b->keys[i].value + 1) << 32;
+        set_value(b, node.unit, &b->keys[i]);
     node.lo = i;
     while (i < node.hi) {
         uint8_t c = b->keys[i].data[node.depth];
@@ -257,11 +360,9 @@ int tsl_trie_build(struct tsl_trie *t, const struct tsl_slice *keys,
     b.keys = tsl_mem_alloc(n, sizeof *b.keys, "a trie", err);
     if (!b.keys)
         goto out;
-    for (size_t i = 0; i < n; i++)
-        b.keys[i] = (struct key){ head_of(keys[i]), keys[i].data, keys[i].len,
-                                  values ? values[i] : (uint32_t)i, (uint32_t)i };
-    qsort(b.keys, n, sizeof *b.keys, compare);
-    rc = build(&b, n, err);
+    rc = sort_keys(b.keys, keys, values, n, err);
+    if (rc == 0)
+        rc = build(&b, n, err);
     if (rc < 0)
         goto out;
     *t = (struct tsl_trie){ b.units, b.nblocks * BLOCK };

@@ -2,7 +2,7 @@
  *
  * A double array: one load a byte, and the value comes with it.
  * Order: none.
- * Memory: 8 bytes a node, of which there can be 2^24; while it is built, 40 bytes a key
+ * Memory: 8 bytes a node, of which there can be 2^24; while it is built, 64 bytes a key
  * more.
  * Threads: read-only once it is built. */
 #ifndef TSL_TRIE_H
