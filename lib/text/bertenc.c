@@ -151,8 +151,9 @@ static int make_entry(struct tsl_bertenc_model *m, uint32_t cp, struct tsl_bertc
 static int make_table(struct tsl_bertenc_model *m, struct tsl_bertchars *t,
                       struct tsl_err *err)
 {
-    int same[ENTRY_KIND +
-             1]; /* blocks that are one kind without more, by kind; -1: none */
+    /* blocks that are one kind without more, or unknown characters, by kind; -1: none */
+    int same[ENTRY_KIND + 1];
+    const uint32_t unknown = m->unk << ENTRY_SHIFT | ENTRY_ALONE;
     for (unsigned i = 0; i <= ENTRY_KIND; i++)
         same[i] = -1;
     for (uint32_t at = 0; at < 0x110000; at += 256) {
@@ -173,18 +174,19 @@ static int make_table(struct tsl_bertenc_model *m, struct tsl_bertchars *t,
             rc = make_entry(m, at + i, t, &block[i], err);
             if (rc < 0)
                 return rc;
-            uniform = uniform && block[i] == block[0] && block[0] <= ENTRY_KIND;
+            uniform = uniform && block[i] == block[0];
         }
         if (at < 0x10000) {
             m->nblocks++;
             continue;
         }
-        if (uniform && same[block[0]] >= 0) {
-            m->beyond[(at >> 8) - 256] = (uint16_t)same[block[0]];
+        uniform = uniform && (block[0] <= ENTRY_KIND || block[0] == unknown);
+        if (uniform && same[block[0] & ENTRY_KIND] >= 0) {
+            m->beyond[(at >> 8) - 256] = (uint16_t)same[block[0] & ENTRY_KIND];
             continue;
         }
         if (uniform)
-            same[block[0]] = (int)m->nblocks;
+            same[block[0] & ENTRY_KIND] = (int)m->nblocks;
         m->beyond[(at >> 8) - 256] = (uint16_t)m->nblocks++;
     }
     return 0;

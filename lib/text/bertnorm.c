@@ -501,18 +501,29 @@ bool tsl_bertnorm_is_sign(const struct tsl_bertnorm *n, uint32_t cp)
     return is_punct(n, cp) || is_cjk(n, cp);
 }
 
-/* Blocks that no step maps to anything else: most of what there is, told without a
- * search. */
+/* Of each 256 code points, a bit: lower case or NFD changes some of them.  Told without a
+ * search for all the others; Hangul syllables are not counted. */
+static const uint64_t maps[] = {
+    UINT64_C(0x0001141fd809be7f), 0, UINT64_C(0x000000c000000000),
+    UINT64_C(0x8e00000000000000), UINT64_C(0x00000000033b3030),
+    UINT64_C(0x0000400000000000), 0, UINT64_C(0x0000020000020000),
+    0, 0, 0, UINT64_C(0x0700000000000000),
+};
+
 static bool has_maps(uint32_t cp)
 {
-    return cp < 0x3400 || (cp >= 0xa000 && cp < 0xac00) ||
-           (cp >= 0xf900 && cp < 0x20000) || (cp >= 0x2f800 && cp < 0x2fa20);
+    return cp >> 14 < sizeof maps / sizeof *maps && (maps[cp >> 14] >> (cp >> 8 & 63) & 1);
+}
+
+static bool is_hangul(uint32_t cp)
+{
+    return cp >= 0xac00 && cp <= 0xd7a3;
 }
 
 static bool is_changed(const struct tsl_bertnorm *n, uint32_t cp)
 {
     uint32_t to[DECOMPOSED_MAX];
-    if (cp >= 0xac00 && cp <= 0xd7a3)
+    if (is_hangul(cp))
         return n->strip_accents;
     if (n->strip_accents && (class_of(n, cp) || is_mark(n, cp)))
         return true;
@@ -521,6 +532,18 @@ static bool is_changed(const struct tsl_bertnorm *n, uint32_t cp)
     if (n->strip_accents && (decompose(n, cp, to) != 1 || to[0] != cp))
         return true;
     return n->lowercase && (lower(n, cp, to) != 1 || to[0] != cp);
+}
+
+/* What HF's table says, or the same of Python's. */
+static uint32_t props_of(const struct tsl_bertnorm *n, uint32_t cp)
+{
+    if (n->rules == TSL_RULES_HF)
+        return tsl_uniprop(cp);
+    return (is_dropped(n, cp) ? TSL_UNI_BERT_DROP : 0U) |
+           (is_space(n, cp) ? TSL_UNI_BERT_SPACE : 0U) |
+           (is_punct(n, cp) ? TSL_UNI_BERT_PUNCT : 0U) |
+           (is_cjk(n, cp) ? TSL_UNI_BERT_CJK : 0U) |
+           (is_split(n, cp) ? TSL_UNI_WHITE : 0U);
 }
 
 bool tsl_bertnorm_cuts(const struct tsl_bertnorm *n, uint32_t cp)
@@ -534,22 +557,32 @@ int tsl_bertnorm_fold(const struct tsl_bertnorm *n, uint32_t cp, struct tsl_bert
 {
     *f = (struct tsl_bertfold){ .kind = TSL_BERTFOLD_SAME };
     bool late = n->rules == TSL_RULES_BERT4KERAS;
-    if (n->clean_text && !late && is_dropped(n, cp)) {
+    uint32_t props = props_of(n, cp);
+    if (n->clean_text && !late && (props & TSL_UNI_BERT_DROP)) {
         f->kind = TSL_BERTFOLD_DROP;
         return 0;
     }
+    f->cut = tsl_bertnorm_cuts(n, cp);
     if (!is_changed(n, cp)) {
-        if (is_punct(n, cp) || (n->handle_chinese_chars && is_cjk(n, cp))) {
+        if ((props & TSL_UNI_BERT_PUNCT) ||
+            (n->handle_chinese_chars && (props & TSL_UNI_BERT_CJK))) {
             f->kind = TSL_BERTFOLD_ALONE;
             f->cp = cp;
-        } else if (n->clean_text && is_space(n, cp)) {
+        } else if (n->clean_text && (props & TSL_UNI_BERT_SPACE)) {
             f->kind = TSL_BERTFOLD_SPACE;
-        } else if (n->clean_text && is_dropped(n, cp)) {
+        } else if (n->clean_text && (props & TSL_UNI_BERT_DROP)) {
             f->kind = TSL_BERTFOLD_DROP;
-        } else if (is_split(n, cp)) {
+        } else if (props & TSL_UNI_WHITE) {
             f->kind = TSL_BERTFOLD_SPACE;
         }
-        f->cut = tsl_bertnorm_cuts(n, cp);
+        return 0;
+    }
+    if (is_hangul(cp)) { /* many, and Jamo are letters whatever the rules */
+        uint32_t to[DECOMPOSED_MAX];
+        size_t count = decompose(n, cp, to);
+        f->kind = TSL_BERTFOLD_WORD;
+        for (size_t i = 0; i < count; i++)
+            f->len = (uint8_t)(f->len + tsl_utf8_encode(f->bytes + f->len, to[i]));
         return 0;
     }
     if (n->rules != TSL_RULES_HF && n->lowercase && cp == SIGMA) {
@@ -589,6 +622,5 @@ int tsl_bertnorm_fold(const struct tsl_bertnorm *n, uint32_t cp, struct tsl_bert
         if (f->len == len && !memcmp(f->bytes, text + 1, len))
             f->kind = TSL_BERTFOLD_SAME;
     }
-    f->cut = tsl_bertnorm_cuts(n, cp);
     return 0;
 }
