@@ -504,15 +504,24 @@ bool tsl_bertnorm_is_sign(const struct tsl_bertnorm *n, uint32_t cp)
 /* Of each 256 code points, a bit: lower case or NFD changes some of them.  Told without a
  * search for all the others; Hangul syllables are not counted. */
 static const uint64_t maps[] = {
-    UINT64_C(0x0001141fd809be7f), 0, UINT64_C(0x000000c000000000),
-    UINT64_C(0x8e00000000000000), UINT64_C(0x00000000033b3030),
-    UINT64_C(0x0000400000000000), 0, UINT64_C(0x0000020000020000),
-    0, 0, 0, UINT64_C(0x0700000000000000),
+    UINT64_C(0x0001141fd809be7f),
+    0,
+    UINT64_C(0x000000c000000000),
+    UINT64_C(0x8e00000000000000),
+    UINT64_C(0x00000000033b3030),
+    UINT64_C(0x0000400000000000),
+    0,
+    UINT64_C(0x0000020000020000),
+    0,
+    0,
+    0,
+    UINT64_C(0x0700000000000000),
 };
 
 static bool has_maps(uint32_t cp)
 {
-    return cp >> 14 < sizeof maps / sizeof *maps && (maps[cp >> 14] >> (cp >> 8 & 63) & 1);
+    return cp >> 14 < sizeof maps / sizeof *maps &&
+           (maps[cp >> 14] >> (cp >> 8 & 63) & 1);
 }
 
 static bool is_hangul(uint32_t cp)

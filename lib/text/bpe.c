@@ -350,20 +350,23 @@ static int bytes_copy(uint8_t **to, size_t *len, struct tsl_slice s, struct tsl_
     return 0;
 }
 
+int tsl_bpe_check(size_t n, const struct tsl_bpe_opts *o, struct tsl_err *err)
+{
+    if (o->dropout != 0)
+        return tsl_err_set(err, TSL_EFORMAT,
+                           "a BPE model with dropout %g: its tokens would be random",
+                           o->dropout);
+    if (n >= NO_RANK / 4)
+        return tsl_err_set(err, TSL_EFORMAT, "a BPE model with %zu merges", n);
+    return 0;
+}
+
 struct tsl_bpe *tsl_bpe_create(const struct tsl_vocab *v,
                                const struct tsl_tokfile_merge *merges, size_t n,
                                const struct tsl_bpe_opts *o, struct tsl_err *err)
 {
-    if (o->dropout != 0) {
-        tsl_err_set(err, TSL_EFORMAT,
-                    "a BPE model with dropout %g: its tokens would be random",
-                    o->dropout);
+    if (tsl_bpe_check(n, o, err) < 0)
         return NULL;
-    }
-    if (n >= NO_RANK / 4) {
-        tsl_err_set(err, TSL_EFORMAT, "a BPE model with %zu merges", n);
-        return NULL;
-    }
     struct tsl_bpe *b = tsl_mem_alloc(1, sizeof *b, "a BPE model", err);
     if (!b)
         return NULL;

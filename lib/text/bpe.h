@@ -35,8 +35,12 @@ struct tsl_bpe_opts {
 
 struct tsl_bpe;
 
+/* Whether n merges and these options are good for tsl_bpe_create: 0, or TSL_EFORMAT for a
+ * dropout, for then tokens would be random. */
+int tsl_bpe_check(size_t n, const struct tsl_bpe_opts *o, struct tsl_err *err);
+
 /* merges: by rank; of two rules for one pair the later one counts.  v is lent.  NULL and
- * err on failure: TSL_EFORMAT for a dropout, for then tokens would be random. */
+ * err on failure, or where tsl_bpe_check fails. */
 struct tsl_bpe *tsl_bpe_create(const struct tsl_vocab *v,
                                const struct tsl_tokfile_merge *merges, size_t n,
                                const struct tsl_bpe_opts *o, struct tsl_err *err);

@@ -70,6 +70,19 @@ int tsl_hfpipe_build(struct tsl_hfpipe *p, struct tsl_err *err)
     return rc;
 }
 
+int tsl_hfpipe_finish(struct tsl_hfpipe *p, struct tsl_err *err)
+{
+    if (p->model == TSL_HFPIPE_WORDPIECE)
+        return p->wordpiece.trie.units
+                   ? 0
+                   : tsl_wordpiece_init(&p->wordpiece, p->vocab, p->unk, p->prefix,
+                                        p->chars_max, err);
+    if (p->model != TSL_HFPIPE_BPE || p->bpe)
+        return 0;
+    p->bpe = tsl_bpe_create(p->vocab, p->merges.list, p->merges.n, &p->bpe_opts, err);
+    return p->bpe ? 0 : TSL_ENOMEM;
+}
+
 struct tsl_slice tsl_hfpipe_token(const struct tsl_hfpipe *p, uint32_t id)
 {
     const struct tsl_addedtok_def *d = tsl_addedtok_by_id(p->added, id);

@@ -50,9 +50,9 @@ enum tsl_hfpipe_split {
 
 struct tsl_hfpipe {
     enum tsl_hfpipe_model model;
-    struct tsl_vocab *vocab; /* the model's, as the file spells it */
-    size_t vocab_count;      /* different tokens in it: added ids begin here */
-    struct tsl_wordpiece wordpiece;
+    struct tsl_vocab *vocab;        /* the model's, as the file spells it */
+    size_t vocab_count;             /* different tokens in it: added ids begin here */
+    struct tsl_wordpiece wordpiece; /* and bpe: empty until tsl_hfpipe_finish */
     struct tsl_wordlevel wordlevel;
     struct tsl_bpe *bpe;
     struct tsl_unigram unigram;
@@ -90,6 +90,10 @@ void tsl_hfpipe_destroy(struct tsl_hfpipe *p);
 /* After all added tokens: builds their matchers. */
 int tsl_hfpipe_build(struct tsl_hfpipe *p, struct tsl_err *err);
 
+/* Makes the model's tables of WordPiece and BPE, before the first coder: the engine here
+ * needs them, a fast one in its place has its own. */
+int tsl_hfpipe_finish(struct tsl_hfpipe *p, struct tsl_err *err);
+
 /* The token's text: an added token's content, else as the model's vocabulary has it; data
  * NULL: no token has this id. */
 struct tsl_slice tsl_hfpipe_token(const struct tsl_hfpipe *p, uint32_t id);
@@ -97,7 +101,7 @@ struct tsl_slice tsl_hfpipe_token(const struct tsl_hfpipe *p, uint32_t id);
 /* All ids are below this. */
 uint32_t tsl_hfpipe_size(const struct tsl_hfpipe *p);
 
-/* The engine's model is a struct tsl_hfpipe, which model_destroy destroys.  A row that
+/* The engine's model is a finished struct tsl_hfpipe, which model_destroy destroys.  A row that
  * comes in stretches is taken when it is there as a whole: *used is 0 until then. */
 extern const struct tsl_engine tsl_hfpipe_engine;
 

@@ -172,10 +172,11 @@ static bool is_bytes(const struct tsl_hfpipe *p)
            plain_added(p, true);
 }
 
-static void use_pipe(struct tsl_tokenizer *t)
+static int use_pipe(struct tsl_tokenizer *t, struct tsl_err *err)
 {
     t->engine = &tsl_hfpipe_engine;
     t->model = t->pipe;
+    return tsl_hfpipe_finish(t->pipe, err);
 }
 
 /* The fastest engine that knows the pipe's parts. */
@@ -197,7 +198,7 @@ static int choose(struct tsl_tokenizer *t, const char *name, struct tsl_err *err
         rc = 0;
     }
     if (rc == 0 && !t->model)
-        use_pipe(t);
+        rc = use_pipe(t, err);
     if (rc == 0 && t->o.invalid == TSL_INVALID_BYTES && t->engine != &tsl_bytebpe_engine)
         rc = tsl_err_set(
             err, TSL_EUSAGE,
@@ -291,15 +292,12 @@ static int bert_parts(struct tsl_hfpipe *p, const struct tsl_specials *s, bool l
     p->split_kind = TSL_HFPIPE_SPLIT_BERT;
     p->bert_clean = p->bert_chinese = true;
     p->bert_strip = p->bert_lower = lower;
-    int rc =
-        tsl_wordpiece_init(&p->wordpiece, p->vocab, p->unk, p->prefix, p->chars_max, err);
-    if (rc < 0)
-        return rc;
     p->model = TSL_HFPIPE_WORDPIECE;
     p->normalizer = tsl_normalizer_create_bert(true, true, lower, lower, err);
     p->pretok = p->normalizer ? tsl_pretok_create_bert(err) : NULL;
     if (!p->pretok)
         return TSL_ENOMEM;
+    int rc = 0;
     if (s->cls >= 0 && s->sep >= 0)
         rc = tsl_postproc_bert(&p->postproc, (uint32_t)s->cls, (uint32_t)s->sep, err);
     if (rc == 0)
@@ -378,12 +376,13 @@ static int gpt2_parts(struct tsl_hfpipe *p, struct tsl_err *err)
     p->vocab_count = tsl_vocab_count(p->vocab);
     p->split_kind = TSL_HFPIPE_SPLIT_BYTE_LEVEL;
     p->pattern = TSL_SPLITPAT_GPT2;
-    p->bpe = tsl_bpe_create(p->vocab, p->merges.list, p->merges.n, &p->bpe_opts, err);
-    p->pretok = p->bpe ? tsl_pretok_create_byte_level(false, true, err) : NULL;
+    p->pretok = tsl_pretok_create_byte_level(false, true, err);
     if (!p->pretok)
-        return err && err->code ? err->code : TSL_ENOMEM;
+        return TSL_ENOMEM;
     p->model = TSL_HFPIPE_BPE;
-    int rc = tsl_detok_add_byte_level(p->detok, err);
+    int rc = tsl_bpe_check(p->merges.n, &p->bpe_opts, err);
+    if (rc == 0)
+        rc = tsl_detok_add_byte_level(p->detok, err);
     if (rc == 0)
         rc = gpt2_specials(p, err);
     return rc < 0 ? rc : tsl_hfpipe_build(p, err);
@@ -444,8 +443,7 @@ static int tiktoken_slow(struct tsl_tokenizer *t, const char *name, struct tsl_e
     if (rc < 0)
         return rc;
     p->bpe_opts.ignore_merges = true;
-    p->bpe = tsl_bpe_create(p->vocab, p->merges.list, p->merges.n, &p->bpe_opts, err);
-    p->pretok = p->bpe ? tsl_pretok_create_sequence(err) : NULL;
+    p->pretok = tsl_pretok_create_sequence(err);
     if (!p->pretok)
         return TSL_ENOMEM;
     p->model = TSL_HFPIPE_BPE;
@@ -461,9 +459,7 @@ static int tiktoken_slow(struct tsl_tokenizer *t, const char *name, struct tsl_e
     if (rc == 0)
         rc = tsl_pretok_append(p->pretok, tsl_pretok_create_byte_level(false, false, err),
                                err);
-    if (rc == 0)
-        use_pipe(t);
-    return rc;
+    return rc < 0 ? rc : use_pipe(t, err);
 }
 
 static int open_tiktoken(struct tsl_tokenizer *t, struct tsl_slice text, const char *name,

@@ -1004,9 +1004,6 @@ static int model_wordpiece(struct tsl_hfpipe *pipe, const struct part *p)
         rc = keep_texts(pipe, p->err);
     pipe->chars_max = (size_t)max;
     if (rc == 0)
-        rc = tsl_wordpiece_init(&pipe->wordpiece, pipe->vocab, pipe->unk, pipe->prefix,
-                                pipe->chars_max, p->err);
-    if (rc == 0)
         pipe->model = TSL_HFPIPE_WORDPIECE;
     return rc;
 }
@@ -1100,9 +1097,9 @@ static int model_bpe(struct tsl_hfpipe *pipe, const struct part *p)
     o->unk = pipe->unk;
     o->prefix = pipe->prefix;
     o->suffix = pipe->suffix;
-    pipe->bpe = tsl_bpe_create(pipe->vocab, pipe->merges.list, pipe->merges.n, o, &why);
-    if (!pipe->bpe)
-        return failed(p, why.code, &why);
+    rc = tsl_bpe_check(pipe->merges.n, o, &why);
+    if (rc < 0)
+        return failed(p, rc, &why);
     pipe->model = TSL_HFPIPE_BPE;
     return 0;
 }
@@ -1241,7 +1238,15 @@ int tsl_tokfile_hf_parse(struct tsl_hfpipe **p, struct tsl_slice text, const cha
     int rc = tsl_jsonread_parse(&doc, text, name, err);
     if (rc < 0)
         return rc;
-    rc = tsl_tokfile_hf_take(p, tsl_jsonread_root(doc), name, notes, err);
+    struct tsl_hfpipe *made;
+    rc = tsl_tokfile_hf_take(&made, tsl_jsonread_root(doc), name, notes, err);
     tsl_jsonread_destroy(doc);
+    if (rc < 0)
+        return rc;
+    rc = tsl_hfpipe_finish(made, err);
+    if (rc < 0)
+        tsl_hfpipe_destroy(made);
+    else
+        *p = made;
     return rc;
 }

@@ -20,11 +20,11 @@ struct tsl_tokfile_hf_notes {
 };
 
 /* text is the whole file; name stands in messages.  *p is the caller's to destroy, and
- * built; plain_specials as in hfpipe.h.  TSL_EFORMAT says which part is wrong. */
+ * built and finished; plain_specials as in hfpipe.h.  TSL_EFORMAT says which part is wrong. */
 int tsl_tokfile_hf_parse(struct tsl_hfpipe **p, struct tsl_slice text, const char *name,
                          struct tsl_tokfile_hf_notes *notes, struct tsl_err *err);
 
-/* The same of a file that is parsed already. */
+/* The same of a file that is parsed already; not finished. */
 int tsl_tokfile_hf_take(struct tsl_hfpipe **p, const struct tsl_jsonval *root,
                         const char *name, struct tsl_tokfile_hf_notes *notes,
                         struct tsl_err *err);

@@ -107,8 +107,7 @@ static int sort_keys(struct key *sorted, const struct tsl_slice *keys,
     const struct head *heads = sort_heads(room, room + n, n);
     for (size_t i = 0; i < n; i++) {
         uint32_t k = heads[i].index;
-        sorted[i] =
-            (struct key){ keys[k].data, keys[k].len, values ? values[k] : k, k };
+        sorted[i] = (struct key){ keys[k].data, keys[k].len, values ? values[k] : k, k };
     }
     for (size_t i = 0, end; i < n; i = end) {
         for (end = i + 1; end < n && heads[end].bytes == heads[i].bytes;)
@@ -130,20 +129,20 @@ static inline void keep_exchanged(bits256 *bits, const bits256 *from, unsigned b
 {
     bits256 w = *from;
     if (by & 1)
-        w = (w >> 1 & UINT64_C(0x5555555555555555)) |
-            (w & UINT64_C(0x5555555555555555)) << 1;
+        w = (w >> 1 & UINT64_C(0x5555555555555555)) | (w & UINT64_C(0x5555555555555555))
+                                                          << 1;
     if (by & 2)
-        w = (w >> 2 & UINT64_C(0x3333333333333333)) |
-            (w & UINT64_C(0x3333333333333333)) << 2;
+        w = (w >> 2 & UINT64_C(0x3333333333333333)) | (w & UINT64_C(0x3333333333333333))
+                                                          << 2;
     if (by & 4)
-        w = (w >> 4 & UINT64_C(0x0f0f0f0f0f0f0f0f)) |
-            (w & UINT64_C(0x0f0f0f0f0f0f0f0f)) << 4;
+        w = (w >> 4 & UINT64_C(0x0f0f0f0f0f0f0f0f)) | (w & UINT64_C(0x0f0f0f0f0f0f0f0f))
+                                                          << 4;
     if (by & 8)
-        w = (w >> 8 & UINT64_C(0x00ff00ff00ff00ff)) |
-            (w & UINT64_C(0x00ff00ff00ff00ff)) << 8;
+        w = (w >> 8 & UINT64_C(0x00ff00ff00ff00ff)) | (w & UINT64_C(0x00ff00ff00ff00ff))
+                                                          << 8;
     if (by & 16)
-        w = (w >> 16 & UINT64_C(0x0000ffff0000ffff)) |
-            (w & UINT64_C(0x0000ffff0000ffff)) << 16;
+        w = (w >> 16 & UINT64_C(0x0000ffff0000ffff)) | (w & UINT64_C(0x0000ffff0000ffff))
+                                                           << 16;
     if (by & 32)
         w = w >> 32 | w << 32;
     if (by & 64)
