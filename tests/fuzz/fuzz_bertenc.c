@@ -6,6 +6,7 @@
  * text for one of them. */
 #include "support/fuzzmodel.h"
 #include "support/slowmodels.h"
+#include "support/stretches.h"
 #include "text/bertenc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -42,26 +43,8 @@ static void check(void *coder, struct tsl_slice text, size_t step, unsigned want
                   const struct tsl_tokens *slow)
 {
     struct tsl_tokens t;
-    size_t at = 0, n = step ? step : text.len;
-    bool first = true, last;
     tsl_tokens_init(&t, want);
-    do {
-        n = n < text.len - at ? n : text.len - at;
-        size_t used = 0, from = t.n;
-        last = at + n == text.len;
-        uint8_t *copy = malloc(n + 1); /* so that its end is the memory's */
-        must(copy != NULL);
-        memcpy(copy, text.data + at, n);
-        must(tsl_bertenc_engine.encode(coder, (struct tsl_slice){ copy, n }, first, last,
-                                       &used, &t, NULL) == 0);
-        free(copy);
-        must(used <= n && (!last || used == n));
-        for (size_t i = from; want && i < t.n; i++)
-            must(t.begin[i] <= t.end[i] && t.end[i] <= n);
-        first = first && !used;
-        at += used;
-        n = used ? step : 2 * n;
-    } while (!last);
+    encode_stretches(&tsl_bertenc_engine, coder, text, step, NULL, &t);
     must(t.n == slow->n);
     for (size_t i = 0; i < t.n; i++)
         must(t.ids[i] == slow->ids[i]);

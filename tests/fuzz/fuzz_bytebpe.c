@@ -5,6 +5,7 @@
  * for one of them.  (test_bytebpe.c tries other vocabularies.) */
 #include "support/fuzzmodel.h"
 #include "support/slowbytebpe.h"
+#include "support/stretches.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -15,28 +16,8 @@ static void check(void *coder, struct tsl_slice text, size_t step, unsigned want
                   const struct tsl_tokens *slow, bool spans)
 {
     struct tsl_tokens t;
-    size_t at = 0, n = step ? step : text.len;
-    bool first = true, last;
     tsl_tokens_init(&t, want);
-    do {
-        n = n < text.len - at ? n : text.len - at;
-        size_t used = 0, from = t.n;
-        last = at + n == text.len;
-        uint8_t *copy = malloc(n + 1); /* so that its end is the memory's */
-        must(copy != NULL);
-        memcpy(copy, text.data + at, n);
-        must(tsl_bytebpe_engine.encode(coder, (struct tsl_slice){ copy, n }, first, last,
-                                       &used, &t, NULL) == 0);
-        free(copy);
-        must(used <= n && (!last || used == n));
-        for (size_t i = from; want && i < t.n; i++) {
-            t.begin[i] += (uint32_t)at;
-            t.end[i] += (uint32_t)at;
-        }
-        first = first && !used;
-        at += used;
-        n = used ? step : 2 * n;
-    } while (!last);
+    encode_stretches(&tsl_bytebpe_engine, coder, text, step, NULL, &t);
     must(t.n == slow->n);
     for (size_t i = 0; i < t.n; i++) {
         must(t.ids[i] == slow->ids[i]);

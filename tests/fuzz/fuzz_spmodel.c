@@ -6,6 +6,7 @@
 
 #include "support/slowspm.h"
 #include "support/spmdata.h"
+#include "support/stretches.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -42,7 +43,7 @@ static void encode(const struct tsl_spm *m, struct tsl_slice text, struct gen *g
     slow_spm(tsl_spm_file(m), text, &slow);
     for (unsigned i = 0; i < 4; i++) {
         tsl_tokens_init(&fast, i % 2 ? TSL_WANT_SPANS | TSL_WANT_MARKS : 0);
-        spmdata_encode(coder, text, i < 2 ? 0 : 40, g, &fast);
+        encode_stretches(&tsl_spm_engine, coder, text, i < 2 ? 0 : 40, g, &fast);
         must(spmdata_equal(&slow, &fast));
         tsl_tokens_fini(&fast);
     }

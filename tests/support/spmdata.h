@@ -203,46 +203,6 @@ static inline struct tsl_slice spmdata_text(struct gen *g, size_t n)
     return (struct tsl_slice){ p, len };
 }
 
-/* One row as one coder encodes it in stretches of up to most bytes (0: at once), each where
- * no byte follows it that may be read. */
-static inline void spmdata_encode(void *coder, struct tsl_slice text, size_t most,
-                                  struct gen *g, struct tsl_tokens *out)
-{
-    struct tsl_err err = { 0 };
-    struct tsl_tokens part;
-    size_t at = 0, want = 0, used;
-    tsl_tokens_init(&part, out->want);
-    for (bool first = true, last = false; !last; first = false) {
-        if (want == 0)
-            want = most ? 1 + gen_below(g, most) : text.len;
-        size_t n = want < text.len - at ? want : text.len - at;
-        last = at + n == text.len;
-        uint8_t *copy = malloc(n + !n);
-        if (!copy)
-            abort();
-        if (n)
-            memcpy(copy, text.data + at, n);
-        tsl_tokens_reset(&part);
-        spmdata_must(tsl_spm_engine.encode(coder, (struct tsl_slice){ copy, n }, first,
-                                           last, &used, &part, &err),
-                     &err);
-        free(copy);
-        if (used > n || (last && used != n))
-            abort();
-        for (size_t i = 0; i < part.n; i++) {
-            bool spans = out->want & TSL_WANT_SPANS, marks = out->want & TSL_WANT_MARKS;
-            spmdata_must(tsl_tokens_add(out, part.ids[i],
-                                        spans ? part.begin[i] + (uint32_t)at : 0,
-                                        spans ? part.end[i] + (uint32_t)at : 0,
-                                        marks ? part.marks[i] : 0, &err),
-                         &err);
-        }
-        at += used;
-        want = used ? 0 : 2 * want + 1;
-    }
-    tsl_tokens_fini(&part);
-}
-
 static inline bool spmdata_equal(const struct tsl_tokens *a, const struct tsl_tokens *b)
 {
     for (size_t i = 0; i < a->n && i < b->n; i++)

@@ -7,6 +7,7 @@
 #include "support/fault.h"
 #include "support/slowspm.h"
 #include "support/spmdata.h"
+#include "support/stretches.h"
 #include "text/spm.h"
 
 static struct tsl_spm *model_of(struct tsl_tokfile_spm *file)
@@ -40,7 +41,8 @@ static void any_model_gives_what_the_slow_way_gives_however_a_row_is_cut(void **
             slow_spm(tsl_spm_file(m), text, &slow);
             for (unsigned k = 0; k < 4; k++) {
                 tsl_tokens_init(&fast, k % 2 ? TSL_WANT_SPANS | TSL_WANT_MARKS : 0);
-                spmdata_encode(coder, text, k < 2 ? 0 : 1 + gen_below(&g, 50), &g, &fast);
+                encode_stretches(&tsl_spm_engine, coder, text,
+                                 k < 2 ? 0 : 1 + gen_below(&g, 50), &g, &fast);
                 assert_true(spmdata_equal(&slow, &fast));
                 tsl_tokens_fini(&fast);
             }

@@ -3,36 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "support/fakewords.h"
 #include "support/fault.h"
 #include "support/gendata.h"
-#include "text/words.h"
-
-/* A tokenizer that takes every character for a word, as BERT does Chinese: its id is its
- * code point.  Two exceptions: '#' goes on with the word before it, '?' is unknown; blanks
- * are nothing. */
-static int fake_encode(void *coder, struct tsl_slice text, bool first, bool last,
-                       size_t *used, struct tsl_tokens *out, struct tsl_err *err)
-{
-    const uint8_t *p = text.data, *end = p + text.len;
-    int rc = 0;
-    (void)coder;
-    (void)first;
-    (void)last;
-    while (p < end && rc == 0) {
-        uint32_t cp;
-        p += tsl_utf8_decode(p, end, &cp);
-        unsigned mark = cp == '#' ? 0 : TSL_TOKEN_WORD_START;
-        if (cp == '?')
-            mark |= TSL_TOKEN_UNKNOWN;
-        if (cp != ' ')
-            rc = tsl_tokens_add(out, cp, 0, 0, mark, err);
-    }
-    *used = text.len;
-    return rc;
-}
-
-static const struct tsl_engine fake = { .name = "fake", .encode = fake_encode };
 
 static struct tsl_slice str(const char *s)
 {
@@ -43,7 +16,7 @@ static struct tsl_words *parsed(const char *list)
 {
     struct tsl_err err = { 0 };
     struct tsl_words *w = NULL;
-    assert_ok(tsl_words_parse(&w, str(list), "words.txt", &fake, NULL, &err), &err);
+    assert_ok(tsl_words_parse(&w, str(list), "words.txt", &fakewords, NULL, &err), &err);
     return w;
 }
 
@@ -53,7 +26,7 @@ static struct tsl_tokens tokens_of(const char *text)
     struct tsl_tokens t;
     size_t used;
     tsl_tokens_init(&t, TSL_WANT_MARKS);
-    assert_ok(fake_encode(NULL, str(text), true, true, &used, &t, &err), &err);
+    assert_ok(fakewords_encode(NULL, str(text), true, true, &used, &t, &err), &err);
     return t;
 }
 
@@ -227,7 +200,7 @@ static void a_list_that_is_none_is_refused_with_its_line(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct tsl_err err = { 0 };
         struct tsl_words *w = NULL;
-        assert_err(tsl_words_parse(&w, str(bad[i].list), "w.txt", &fake, NULL, &err),
+        assert_err(tsl_words_parse(&w, str(bad[i].list), "w.txt", &fakewords, NULL, &err),
                    TSL_EFORMAT, &err, bad[i].part);
         assert_null(w);
     }
@@ -244,9 +217,9 @@ static int parse_and_mark(void *ctx, struct tsl_err *err)
     struct tsl_tokens t;
     size_t done, used;
     tsl_tokens_init(&t, TSL_WANT_MARKS);
-    int rc = tsl_words_parse(&w, str(ctx), "w.txt", &fake, NULL, err);
+    int rc = tsl_words_parse(&w, str(ctx), "w.txt", &fakewords, NULL, err);
     if (rc == 0)
-        rc = fake_encode(NULL, str("abcd"), true, true, &used, &t, err);
+        rc = fakewords_encode(NULL, str("abcd"), true, true, &used, &t, err);
     if (rc == 0)
         rc = tsl_words_mark(w, &s, &t, 0, true, &done, err);
     tsl_tokens_fini(&t);
