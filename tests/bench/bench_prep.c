@@ -11,6 +11,7 @@
 #include "prep/compat_bert.h"
 #include "prep/compat_electra.h"
 #include "prep/mlm.h"
+#include "prep/pair.h"
 #include "support/memdocs.h"
 
 static struct memdocs corpus;
@@ -196,6 +197,56 @@ static uint64_t mlm_spans(void)
     return masks(o);
 }
 
+static uint64_t pairs(enum tsl_pair_kind kind, bool words, unsigned epochs)
+{
+    struct tsl_pair_opts o = tsl_pair_defaults();
+    struct tsl_mlm_opts mo = tsl_mlm_defaults();
+    struct tsl_pair p;
+    struct tsl_sample s;
+    struct tsl_mlm *m;
+    struct tsl_pair_stats t = { 0 };
+    uint64_t n = 0;
+    o.kind = kind;
+    o.special = mo.special = special();
+    o.tokens_max = len;
+    mo.unit = words ? TSL_MLM_WORDS : TSL_MLM_TOKENS;
+    check(tsl_pair_init(&p, &o, &err));
+    check(tsl_mlm_create(&m, &mo, &err));
+    check(tsl_sample_init(&s, len, &err));
+    for (unsigned e = 0; e < epochs; e++) {
+        for (uint64_t d = 0; d < corpus.ndocs; d++) {
+            struct tsl_doc doc;
+            struct tsl_pair_walk w;
+            struct tsl_pair_plan plan;
+            memdocs_get(&corpus, d, 0, &doc, NULL);
+            tsl_pair_begin(&w, &p, e, d, corpus.ndocs, &doc);
+            for (; tsl_pair_next(&w, &plan, &t); n++) {
+                check(tsl_pair_build(&p, &plan, n, &corpus.docs, &s, &t, &err));
+                tsl_mlm_apply(m, e, &s, NULL);
+                take(&s);
+            }
+        }
+    }
+    tsl_sample_fini(&s);
+    tsl_mlm_destroy(m);
+    return n;
+}
+
+static uint64_t pair_next(void)
+{
+    return pairs(TSL_PAIR_NEXT, false, 10);
+}
+
+static uint64_t pair_next_words(void)
+{
+    return pairs(TSL_PAIR_NEXT, true, 10);
+}
+
+static uint64_t pair_order(void)
+{
+    return pairs(TSL_PAIR_ORDER, false, 10);
+}
+
 static const struct {
     const char *name;
     uint64_t (*run)(void); /* how many samples it made */
@@ -209,6 +260,9 @@ static const struct {
     { "mlm_words", mlm_words },
     { "mlm_ngrams", mlm_ngrams },
     { "mlm_spans", mlm_spans },
+    { "pair_next", pair_next },
+    { "pair_next_words", pair_next_words },
+    { "pair_order", pair_order },
 };
 
 static int by_time(const void *a, const void *b)
