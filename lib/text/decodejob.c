@@ -11,7 +11,7 @@
 #include "par/thread.h"
 #include "text/jsonl.h"
 #include "text/outbuf.h"
-#include "text/tokstream.h"
+#include "record/tokstream.h"
 #include "text/vocabid.h"
 
 enum {

@@ -14,7 +14,7 @@
 #include "text/jsonl.h"
 #include "text/outbuf.h"
 #include "text/sentence.h"
-#include "text/tokstream.h"
+#include "record/tokstream.h"
 #include "text/vocabid.h"
 
 /* Rows taken at a time: enough for an engine that works on many at once, and their tokens

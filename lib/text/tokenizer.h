@@ -10,6 +10,7 @@
 
 #include "base/rowbatch.h"
 #include "base/slice.h"
+#include "base/specials.h"
 #include "text/tokens.h"
 #include "text/vocab.h"
 
@@ -61,9 +62,6 @@ uint32_t tsl_tokenizer_size(const struct tsl_tokenizer *t);
 int tsl_tokenizer_spell(const struct tsl_tokenizer *t, uint32_t id, char *buf,
                         size_t cap);
 /* Ids of special tokens by use; -1 where the vocabulary has none. */
-struct tsl_specials {
-    int64_t pad, unk, cls, sep, mask, bos, eos;
-};
 struct tsl_specials tsl_tokenizer_specials(const struct tsl_tokenizer *t);
 /* Whether wrap truncates or pads: the file says so. */
 bool tsl_tokenizer_cuts(const struct tsl_tokenizer *t);

@@ -6,9 +6,9 @@
 
 #include "base/endian.h"
 #include "base/hash.h"
+#include "record/tokstream.h"
 #include "support/fault.h"
 #include "support/gendata.h"
-#include "text/tokstream.h"
 
 /* Documents as plain arrays. */
 struct docs {
@@ -244,8 +244,7 @@ static void compressed_streams_cannot_be_gone_into(void **state)
     make(3, 0, 1000, 500);
     assert_ok(write_docs("x.gz", 500, 0, 0, &err), &err);
     assert_ok(tsl_tokstream_reader_open(&r, "x.gz", &err), &err);
-    assert_err(tsl_tokstream_reader_seek(r, 0, &err), TSL_EUSAGE, &err,
-               "uncompressed regular file");
+    assert_err(tsl_tokstream_reader_seek(r, 0, &err), TSL_EUSAGE, &err, "regular file");
     tsl_tokstream_reader_destroy(r);
 }
 
@@ -304,10 +303,11 @@ static void any_cut_and_any_changed_byte_is_an_error(void **state)
         uint8_t *p = file_get("x", &n);
         assert_ok(read_all(p, n, &err), &err);
         for (size_t i = 0; i < n; i++)
-            assert_err(read_all(p, i, &err), TSL_EFORMAT, &err, ": byte ");
+            assert_err(read_all(p, i, &err), TSL_EFORMAT, &err,
+                       i < 8 ? "no token stream" : "input ended early");
         for (size_t i = 0; i < n; i++) {
             p[i] ^= (uint8_t)(1 << i % 8);
-            assert_err(read_all(p, n, &err), TSL_EFORMAT, &err, ": byte ");
+            assert_err(read_all(p, n, &err), TSL_EFORMAT, &err, ": ");
             p[i] ^= (uint8_t)(1 << i % 8);
         }
         uint8_t *longer = malloc(n + 1);
@@ -334,41 +334,40 @@ static void lying_fields_are_errors(void **state)
     for (uint32_t i = 0; i < 6; i++)
         in.ids[i] = i;
     assert_ok(write_docs("x", 500, 0, 0, &err), &err);
-    uint8_t *p = file_get("x", &n), *b = p + 12;
-    b += tsl_load32(p + 8) + 8;
+    uint8_t *p = file_get("x", &n);
+    size_t head = (16 + tsl_load32(p + 8) + tsl_load32(p + 12) + 7U) / 8 * 8;
+    uint8_t *b = p + head + 8;
+    /* the payload: ends 1 3, sents 2 2 2 0, ends 2 6, ids 0 .. 5 and 4 bytes, ends 2 6, bits */
+    assert_int_equal(tsl_load32(b + 28), 64);
     static const struct {
         size_t at; /* in the block */
         uint32_t value;
         const char *why;
-    } lies[] = { { 4, 32, "no block has such a head" },
-                 { 4, 1, "no block has such a head" },
-                 { 4, 2, "a document goes on" },
-                 { 4, 4, "no block has such a head" },
-                 { 4, 8, "the last document has no end" },
-                 { 4, 16, "no block has such a head" },
-                 { 8, 0, "no block has such a head" },
-                 { 8, 0xffffffff, "no block has such a head" },
-                 { 12, 0xffffffff, "no block has such a head" },
-                 { 16, 0xffffffff, "no block has such a head" },
-                 { 20, 0xffffffff, "no block has such a head" },
-                 { 32, 2, "other sentences" },
-                 { 36, 0xfffffffe, "other sentences" },
-                 { 40, 0, "without tokens" },
-                 { 44, 3, "other tokens" },
-                 { 52, 500, "id 500, but the vocabulary ends before 500" },
-                 { 64, 0xff, "bits behind" },
-                 { 65, 1, "padding" } };
+    } lies[] = { { 4, 8, "no block has such flags" },
+                 { 4, 1, "no block is of that size" },
+                 { 4, 2, "but not where it should" },
+                 { 4, 4, "but not alone" },
+                 { 8, 1, "another's number" },
+                 { 16, 1, "another's number" },
+                 { 24, 0, "so many records" },
+                 { 24, 0xffffffff, "so many records" },
+                 { 28, 0xffffffff, "of that size" },
+                 { 56, 4, "before they begin" },
+                 { 60, 0xffffffff, "outside of its block" },
+                 { 60, 1, "larger than its columns" },
+                 { 64, 0, "without tokens" },
+                 { 64, 1, "other tokens than it" },
+                 { 76, 1, "padding that is not 0" },
+                 { 88, 500, "id 500, but the vocabulary ends before 500" },
+                 { 100, 1, "padding that is not 0" },
+                 { 104, 1, "other word starts than tokens" },
+                 { 112, 0xff, "padding that is not 0" } };
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         uint8_t *q = malloc(n), *c = q + (b - p);
         memcpy(q, p, n);
-        if (lies[i].at < 64)
-            tsl_store32(c + lies[i].at, lies[i].value);
-        else
-            c[lies[i].at] = (uint8_t)lies[i].value;
-        uint8_t hashed[24 + 40];
-        memcpy(hashed, c, 24);
-        memcpy(hashed + 24, c + 32, 40);
-        tsl_store64(c + 24, tsl_hash64(hashed, 24 + 40, 0));
+        tsl_store32(c + lies[i].at, lies[i].value);
+        uint64_t seed = tsl_hash64(c, 48, tsl_load64(p + head));
+        tsl_store64(c + 48, tsl_hash64(c + 56, 64, seed));
         assert_err(read_all(q, n, &err), TSL_EFORMAT, &err, lies[i].why);
         free(q);
     }

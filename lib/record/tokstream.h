@@ -1,39 +1,24 @@
-/* tokstream.h - documents of ids in one binary stream or file: what `ctok` writes and
- * `cmask` and `cshard` read.
+/* tokstream.h - documents of ids in one stream or file: what `ctok` writes and `cmask` and
+ * `cshard` read.
  *
  * A document has sentences, a sentence has tokens, a token has an id and a word-start bit.
  * A document may have no sentence; a sentence has at least one token.
  * Order: as put.  The bytes depend on what was put alone, not on how it was cut into calls.
- * Memory: writing, one block of 256 KiB and 16 bytes for each block written; reading, one
- *   block of at most 1 MiB, and a document that lies in several where it is asked for as a
- *   whole.
+ * Memory: as rec_native.h; reading, a document that lies in several blocks where it is asked
+ *   for as a whole.
  * Threads: one owner.
  *
- * Layout, all little-endian:
- *   header   "TSLTOK1\n", u32 length of the JSON text, the text padded with blanks so that
- *            8 + 4 + length is a multiple of 8: {"vocab_size","id_bytes","vocab_id",
- *            "tokenizer","options","sentences","specials":{"pad":..},"made_by"};
- *            u64 XXH3-64 of all before
- *   block    u32 0x4b4c4254 "TBLK", u32 flags, u32 ndocs, u32 nsents, u32 ntokens, u32
- *            payload bytes as stored; u64 XXH3-64 of these 24 bytes and the payload as
- *            stored, seeded with the block's number; payload: u32 sentences[ndocs], u32
- *            tokens[nsents], ids[ntokens] of id_bytes each (2 or 4), bits (ntokens+7)/8
- *            (bit i%8 of byte i/8), padded to 8 with zeros; at most 1 MiB unpacked
- *            flags: 1 the payload is one zstd frame; 2 the first document began in an
- *            earlier block, 4 and so did its first sentence; 8 the last document goes on
- *            in the next block, 16 and so does its last sentence
- *   trailer  u32 0x444e4554 "TEND", u32 0, u64 nblocks, u64 ndocs, u64 nsents, u64
- *            ntokens, then per block u64 place of its first byte, u64 number of the first
- *            document that begins in it or later; u64 place of the trailer; u64 XXH3-64 of
- *            the trailer so far
- * A document that fits in a block of 256 KiB lies in one block.
- * A stream that ends without its trailer was cut short, and reading it is an error. */
+ * The stream is a native record file (FORMAT.md), a record a document: columns "sents", a list
+ * of u32, the tokens of each sentence; "ids", a list of u16 where 16 bits hold every id, else
+ * of u32; "starts", a list of bits.  Of a document that is cut into pieces, a sentence's
+ * number stands in the piece in which it ends.  Meta: {"vocab_size", "vocab_id", "tokenizer",
+ * "options", "sentences", "specials": {"pad"...}, "made_by"}. */
 #ifndef TSL_TOKSTREAM_H
 #define TSL_TOKSTREAM_H
 
+#include "base/specials.h"
 #include "io/sink.h"
 #include "io/source.h"
-#include "text/tokenizer.h"
 
 /* What the header says. */
 struct tsl_tokstream_head {
@@ -41,7 +26,7 @@ struct tsl_tokstream_head {
     unsigned id_bytes;            /* set by the writer: 2 where 16 bits hold every id */
     bool sentences;               /* documents were cut into sentences */
     struct tsl_specials specials; /* -1: there is none */
-    char vocab_id[40];            /* see vocabid.h; may be empty */
+    char vocab_id[40];            /* tells vocabularies apart; may be empty */
     char tokenizer[40], options[512], made_by[64]; /* for people */
 };
 
@@ -52,7 +37,7 @@ struct tsl_tokstream_writer;
 int tsl_tokstream_writer_create(struct tsl_tokstream_writer **w, struct tsl_sink *sink,
                                 const struct tsl_tokstream_head *head, int zstd_level,
                                 struct tsl_err *err);
-/* n more tokens of the current sentence; marks: enum tsl_token_mark. */
+/* n more tokens of the current sentence; bit 0 of a mark: a word starts here. */
 int tsl_tokstream_writer_put(struct tsl_tokstream_writer *w, const uint32_t *ids,
                              const uint8_t *marks, size_t n, struct tsl_err *err);
 /* The sentence ends, if it has a token. */
@@ -102,8 +87,8 @@ int tsl_tokstream_reader_piece(struct tsl_tokstream_reader *r,
 int tsl_tokstream_reader_next(struct tsl_tokstream_reader *r, size_t tokens_max,
                               struct tsl_tokstream_doc *d, struct tsl_err *err);
 
-/* For an uncompressed regular file: how many documents there are, and going to one, so
- * that it is the next.  TSL_EUSAGE for other streams. */
+/* For a regular file that is not compressed as a whole: how many documents there are, and
+ * going to one, so that it is the next.  TSL_EUSAGE for other streams. */
 int tsl_tokstream_reader_count(struct tsl_tokstream_reader *r,
                                struct tsl_tokstream_counts *counts, struct tsl_err *err);
 int tsl_tokstream_reader_seek(struct tsl_tokstream_reader *r, uint64_t number,

@@ -1,0 +1,12 @@
+/* specials.h - ids of special tokens by use: what a vocabulary has beside words.
+ * Threads: plain data. */
+#ifndef TSL_SPECIALS_H
+#define TSL_SPECIALS_H
+
+#include <stdint.h>
+
+struct tsl_specials {
+    int64_t pad, unk, cls, sep, mask, bos, eos; /* -1: there is none */
+};
+
+#endif
