@@ -12,6 +12,7 @@ struct tsl_mlm {
     struct tsl_mlm_opts o;
     struct tsl_key key;
     struct tsl_specials specials;
+    uint64_t below_rate;
     uint64_t below_mask, below_random; /* of 32 bits: mask, else random, else kept */
     uint64_t below_weight[TSL_MLM_WEIGHTS_MAX]; /* running sums */
 };
@@ -58,6 +59,9 @@ static int check_opts(const struct tsl_mlm_opts *o, struct tsl_err *err)
             o->mask_share, o->random_share);
     if (o->special.mask < 0 && o->mask_share > 0 && !o->synonyms)
         return tsl_err_set(err, TSL_EUSAGE, "the vocabulary has no mask token");
+    if (o->independent && o->unit != TSL_MLM_TOKENS && o->unit != TSL_MLM_WORDS)
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "only tokens and words can be chosen independently");
     if (o->unit == TSL_MLM_NGRAMS || o->unit == TSL_MLM_SPANS) {
         double sum = 0;
         for (unsigned i = 0; i < o->nweights && i < TSL_MLM_WEIGHTS_MAX; i++)
@@ -89,6 +93,7 @@ int tsl_mlm_create(struct tsl_mlm **out, const struct tsl_mlm_opts *o,
         rc = tsl_err_set(err, TSL_EUSAGE, "no id of the vocabulary may replace another");
         goto out;
     }
+    m->below_rate = tsl_draws_threshold(o->rate);
     m->below_mask = tsl_draws_threshold(o->mask_share);
     m->below_random = tsl_draws_threshold(o->mask_share + o->random_share);
     double sum = 0, all = 0;
@@ -285,6 +290,20 @@ static void choose_words(struct work *k, uint32_t nopen)
     }
 }
 
+static void choose_independently(struct work *k)
+{
+    uint64_t below = k->m->below_rate;
+    for (uint32_t w = 0; w < k->nwords; w++) {
+        for (uint64_t bits = k->open[w]; bits; bits &= bits - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            if (!tsl_draws_less(&k->d, below))
+                continue;
+            choose(k, i, k->m->o.unit == TSL_MLM_WORDS ? word_end(k, i) : i + 1);
+        }
+    }
+    k->asked = k->got;
+}
+
 /* ALBERT's: a word that is drawn begins a run, shorter than drawn where the sample, the
  * share or, unless across specials, the segment ends. */
 static void choose_ngrams(struct work *k, uint32_t nopen)
@@ -424,7 +443,11 @@ void tsl_mlm_apply(const struct tsl_mlm *m, uint64_t epoch, struct tsl_sample *s
     if (s->n % 64)
         open[k.nwords - 1] &= (UINT64_C(1) << s->n % 64) - 1;
     uint32_t nopen = count(open, k.nwords);
-    if (m->o.unit == TSL_MLM_TOKENS) {
+    if (m->o.independent) {
+        k.asked = UINT32_MAX;
+        choose_independently(&k);
+        t.asked = k.asked;
+    } else if (m->o.unit == TSL_MLM_TOKENS) {
         if (k.asked > nopen)
             k.asked = nopen;
         choose_tokens(&k);

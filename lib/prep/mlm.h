@@ -44,6 +44,9 @@ struct tsl_mlm_opts {
     double rate;        /* of all tokens of a sample, specials included */
     uint32_t masks_max; /* 0: as many as rate says; at least 1 is always asked for */
     bool dither;        /* round n * rate up or down at random, not to the nearest */
+    /* TOKENS, WORDS: each is chosen or not by a draw of its own, whatever the others are
+     * (bert4keras); masks_max and dither do not apply, and asked is what was got. */
+    bool independent;
     enum tsl_mlm_unit unit;
     /* Of NGRAMS and SPANS: how often a run has 1, 2, ... words; need not sum to 1. */
     double weights[TSL_MLM_WEIGHTS_MAX];

@@ -381,6 +381,27 @@ static void rates_are_rounded_up_or_down_at_random_if_asked(void **state)
     end(&r);
 }
 
+static void words_can_be_chosen_independently(void **state)
+{
+    (void)state;
+    struct runs r;
+    struct tsl_mlm_opts o = opts();
+    uint64_t counts[2] = { 0 };
+    o.independent = true;
+    o.unit = TSL_MLM_WORDS;
+    begin(&r, &o);
+    for (uint64_t i = 0; i < 20000; i++)
+        run(&r, 0, i);
+    /* the words at 2 and at 4, of two and three tokens */
+    assert_true(r.places[2] == r.places[3] && r.places[4] == r.places[6]);
+    counts[0] = r.places[2] + r.places[4] + r.places[1];
+    counts[1] = 60000 - counts[0];
+    double want[] = { 60000 * .15, 60000 * .85 };
+    assert_true(chisquare_sigmas(counts, want, 2) < 4);
+    assert_int_equal(r.t.got, r.t.asked);
+    end(&r);
+}
+
 static void every_token_can_be_masked(void **state)
 {
     (void)state;
@@ -460,6 +481,7 @@ int main(void)
         TEST(spans_stop_at_the_share_and_keep_to_words),
         TEST(synonyms_stand_for_ids_that_have_some),
         TEST(rates_are_rounded_up_or_down_at_random_if_asked),
+        TEST(words_can_be_chosen_independently),
         TEST(every_token_can_be_masked),
         TEST(samples_of_specials_or_nothing_are_left_alone),
         TEST(options_that_make_no_sense_are_refused),
