@@ -280,7 +280,7 @@ static int inspect_vocabulary(const struct tsl_tokenizer *t, struct tsl_coder *c
     };
     static const char *const uses[] = { "pad ", "unk ", "cls ", "sep ",
                                         "mask", "bos ", "eos " };
-    struct tsl_specials s = tsl_tokenizer_specials(t);
+    struct tsl_special_tokens s = tsl_tokenizer_specials(t);
     const int64_t ids[] = { s.pad, s.unk, s.cls, s.sep, s.mask, s.bos, s.eos };
     const struct tsl_vocab *v = tsl_tokenizer_vocab(t);
     char id[TSL_VOCABID_BYTES], raw[PIECE_MAX];

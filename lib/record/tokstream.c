@@ -29,7 +29,7 @@ struct tsl_tokstream_writer {
 static int write_meta(const struct tsl_tokstream_head *head, char **meta,
                       struct tsl_err *err)
 {
-    const struct tsl_specials *s = &head->specials;
+    const struct tsl_special_tokens *s = &head->specials;
     const int64_t ids[] = { s->pad, s->unk, s->cls, s->sep, s->mask, s->bos, s->eos };
     struct tsl_json j = { 0 };
     tsl_json_open(&j, NULL, '{');
@@ -228,7 +228,7 @@ static int parse_meta(struct tsl_tokstream_reader *r, const struct tsl_jsonval *
                       struct tsl_err *err)
 {
     struct tsl_tokstream_head *h = &r->head;
-    struct tsl_specials *s = &h->specials;
+    struct tsl_special_tokens *s = &h->specials;
     int64_t *const ids[] = { &s->pad,  &s->unk, &s->cls, &s->sep,
                              &s->mask, &s->bos, &s->eos };
     const struct tsl_jsonval *specials = tsl_jsonread_get(meta, "specials");

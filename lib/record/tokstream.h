@@ -16,17 +16,17 @@
 #ifndef TSL_TOKSTREAM_H
 #define TSL_TOKSTREAM_H
 
-#include "base/specials.h"
+#include "base/specialtok.h"
 #include "io/sink.h"
 #include "io/source.h"
 
 /* What the header says. */
 struct tsl_tokstream_head {
     uint32_t vocab_size;
-    unsigned id_bytes;            /* set by the writer: 2 where 16 bits hold every id */
-    bool sentences;               /* documents were cut into sentences */
-    struct tsl_specials specials; /* -1: there is none */
-    char vocab_id[40];            /* tells vocabularies apart; may be empty */
+    unsigned id_bytes; /* set by the writer: 2 where 16 bits hold every id */
+    bool sentences;    /* documents were cut into sentences */
+    struct tsl_special_tokens specials; /* -1: there is none */
+    char vocab_id[40];                  /* tells vocabularies apart; may be empty */
     char tokenizer[40], options[512], made_by[64]; /* for people */
 };
 

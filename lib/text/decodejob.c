@@ -9,9 +9,9 @@
 #include "base/quote.h"
 #include "par/pipeline.h"
 #include "par/thread.h"
+#include "record/tokstream.h"
 #include "text/jsonl.h"
 #include "text/outbuf.h"
-#include "record/tokstream.h"
 #include "text/vocabid.h"
 
 enum {

@@ -11,10 +11,10 @@
 #include "base/utf8.h"
 #include "par/pipeline.h"
 #include "par/thread.h"
+#include "record/tokstream.h"
 #include "text/jsonl.h"
 #include "text/outbuf.h"
 #include "text/sentence.h"
-#include "record/tokstream.h"
 #include "text/vocabid.h"
 
 /* Rows taken at a time: enough for an engine that works on many at once, and their tokens

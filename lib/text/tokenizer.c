@@ -33,7 +33,7 @@ struct tsl_tokenizer {
     /* Added tokens, template and decoder; of SentencePiece's models only the vocabulary. */
     struct tsl_hfpipe *pipe;
     struct tsl_vocab *bytes; /* the vocabulary of a byte-level engine */
-    struct tsl_specials specials;
+    struct tsl_special_tokens specials;
     char *warnings[WARNINGS_MAX];
     size_t nwarnings;
 };
@@ -234,13 +234,13 @@ static void find_specials(struct tsl_tokenizer *t)
     };
     static const char *const eos[] = { "</s>",          "<eos>", "<|end_of_text|>",
                                        "<|endoftext|>", "[EOS]", NULL };
-    t->specials = (struct tsl_specials){ .pad = find(t, pad),
-                                         .unk = find(t, unk),
-                                         .cls = find(t, cls),
-                                         .sep = find(t, sep),
-                                         .mask = find(t, mask),
-                                         .bos = find(t, bos),
-                                         .eos = find(t, eos) };
+    t->specials = (struct tsl_special_tokens){ .pad = find(t, pad),
+                                               .unk = find(t, unk),
+                                               .cls = find(t, cls),
+                                               .sep = find(t, sep),
+                                               .mask = find(t, mask),
+                                               .bos = find(t, bos),
+                                               .eos = find(t, eos) };
     if (t->pipe->vocab && t->pipe->unk.data) {
         int64_t id = tsl_vocab_find(t->pipe->vocab, t->pipe->unk);
         if (id >= 0)
@@ -280,8 +280,8 @@ static int wrong_pattern(const struct tsl_tokenizer *t, const char *name,
 }
 
 /* BertTokenizer's parts around a vocab.txt. */
-static int bert_parts(struct tsl_hfpipe *p, const struct tsl_specials *s, bool lower,
-                      size_t chars_max, struct tsl_err *err)
+static int bert_parts(struct tsl_hfpipe *p, const struct tsl_special_tokens *s,
+                      bool lower, size_t chars_max, struct tsl_err *err)
 {
     static const uint8_t unk[] = "[UNK]", prefix[] = "##";
     p->vocab_count = tsl_vocab_count(p->vocab) - tsl_vocab_duplicates(p->vocab);
@@ -518,7 +518,7 @@ static int open_spm(struct tsl_tokenizer *t, struct tsl_slice bytes, const char 
         return TSL_ENOMEM;
     rc = tsl_tokfile_spm_vocab(tsl_spm_file(model), t->pipe->vocab, err);
     struct tsl_spm_specials s = tsl_tokfile_spm_specials(tsl_spm_file(model));
-    t->specials = (struct tsl_specials){ s.pad, s.unk, -1, -1, -1, s.bos, s.eos };
+    t->specials = (struct tsl_special_tokens){ s.pad, s.unk, -1, -1, -1, s.bos, s.eos };
     for (size_t i = 2; rc == 0 && i-- > 0;) {
         int64_t id[3] = { tsl_vocab_find(t->pipe->vocab, slice(cls[i])),
                           tsl_vocab_find(t->pipe->vocab, slice(sep[i])),
@@ -816,7 +816,7 @@ int tsl_tokenizer_spell(const struct tsl_tokenizer *t, uint32_t id, char *buf, s
     return (int)n;
 }
 
-struct tsl_specials tsl_tokenizer_specials(const struct tsl_tokenizer *t)
+struct tsl_special_tokens tsl_tokenizer_specials(const struct tsl_tokenizer *t)
 {
     return t->specials;
 }

@@ -10,7 +10,7 @@
 
 #include "base/rowbatch.h"
 #include "base/slice.h"
-#include "base/specials.h"
+#include "base/specialtok.h"
 #include "text/tokens.h"
 #include "text/vocab.h"
 
@@ -62,7 +62,7 @@ uint32_t tsl_tokenizer_size(const struct tsl_tokenizer *t);
 int tsl_tokenizer_spell(const struct tsl_tokenizer *t, uint32_t id, char *buf,
                         size_t cap);
 /* Ids of special tokens by use; -1 where the vocabulary has none. */
-struct tsl_specials tsl_tokenizer_specials(const struct tsl_tokenizer *t);
+struct tsl_special_tokens tsl_tokenizer_specials(const struct tsl_tokenizer *t);
 /* Whether wrap truncates or pads: the file says so. */
 bool tsl_tokenizer_cuts(const struct tsl_tokenizer *t);
 /* Warnings met while the file was read, one line each; NULL after the last. */

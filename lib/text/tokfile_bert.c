@@ -100,15 +100,15 @@ static int64_t find(const struct tsl_vocab *v, const char *s)
     return tsl_vocab_find(v, (struct tsl_slice){ (const uint8_t *)s, strlen(s) });
 }
 
-struct tsl_specials tsl_tokfile_bert_specials(const struct tsl_vocab *v)
+struct tsl_special_tokens tsl_tokfile_bert_specials(const struct tsl_vocab *v)
 {
-    return (struct tsl_specials){ .pad = find(v, "[PAD]"),
-                                  .unk = find(v, "[UNK]"),
-                                  .cls = find(v, "[CLS]"),
-                                  .sep = find(v, "[SEP]"),
-                                  .mask = find(v, "[MASK]"),
-                                  .bos = -1,
-                                  .eos = -1 };
+    return (struct tsl_special_tokens){ .pad = find(v, "[PAD]"),
+                                        .unk = find(v, "[UNK]"),
+                                        .cls = find(v, "[CLS]"),
+                                        .sep = find(v, "[SEP]"),
+                                        .mask = find(v, "[MASK]"),
+                                        .bos = -1,
+                                        .eos = -1 };
 }
 
 bool tsl_tokfile_bert_cased(const struct tsl_vocab *v)

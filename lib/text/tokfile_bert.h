@@ -22,7 +22,7 @@ int tsl_tokfile_bert_parse(struct tsl_vocab **v, struct tsl_slice text, const ch
                            enum tsl_rules rules, struct tsl_err *err);
 
 /* The ids of [PAD] [UNK] [CLS] [SEP] [MASK]; -1 for those that are not there. */
-struct tsl_specials tsl_tokfile_bert_specials(const struct tsl_vocab *v);
+struct tsl_special_tokens tsl_tokfile_bert_specials(const struct tsl_vocab *v);
 
 /* Whether any token, those like [this] and <this> aside, would change in lower case: a
  * cased vocabulary.  (The published uncased one has U+211D, an upper-case letter that has

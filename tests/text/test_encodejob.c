@@ -5,11 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "record/tokstream.h"
 #include "support/fault.h"
 #include "support/gendata.h"
 #include "support/hfdata.h"
 #include "text/encodejob.h"
-#include "record/tokstream.h"
 
 #define BERT                                                                             \
     "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nfox\n##es\n,\n.\na\n##b\n\xe4\xbd\xa0\n"

@@ -25,7 +25,7 @@ static void an_id_is_the_number_of_the_line(void **state)
     assert_int_equal(tsl_vocab_find(v, slice("[PAD]")), 0);
     assert_int_equal(tsl_vocab_find(v, slice("")), 2);
     assert_int_equal(tsl_vocab_find(v, slice("##s")), 4);
-    struct tsl_specials s = tsl_tokfile_bert_specials(v);
+    struct tsl_special_tokens s = tsl_tokfile_bert_specials(v);
     assert_true(s.pad == 0 && s.unk == 1 && s.cls == -1 && s.sep == -1 && s.mask == -1);
     tsl_vocab_destroy(v);
 }
