@@ -5,43 +5,11 @@
 
 #include "base/key.h"
 #include "base/mem.h"
+#include "base/permute.h"
 #include "par/pipeline.h"
 #include "par/thread.h"
 
-enum { ROUNDS = 12, BATCH_ROWS = 8192, NUMBER_BYTES = 20 + 8 };
-
-struct tsl_rangeperm tsl_rangeperm_make(uint64_t seed, uint64_t n)
-{
-    unsigned bits = n > 1 ? 64 - (unsigned)__builtin_clzll(n - 1) : 0;
-    bits = bits < 2 ? 2 : bits;
-    return (struct tsl_rangeperm){ tsl_key_make(seed, "shuffle range"), n, bits / 2,
-                                   bits - bits / 2 };
-}
-
-static uint64_t low_bits(unsigned n)
-{
-    return (UINT64_C(1) << n) - 1;
-}
-
-/* The half that is changed alternates; the round enters the index beside the other half,
- * which has at most 32 bits. */
-static uint64_t feistel(const struct tsl_rangeperm *p, uint64_t x)
-{
-    uint64_t left = x >> p->right_bits, right = x & low_bits(p->right_bits);
-    for (uint64_t r = 0; r < ROUNDS; r += 2) {
-        left ^= tsl_key_at(&p->key, r << 32 | right) & low_bits(p->left_bits);
-        right ^= tsl_key_at(&p->key, (r + 1) << 32 | left) & low_bits(p->right_bits);
-    }
-    return left << p->right_bits | right;
-}
-
-uint64_t tsl_rangeperm_at(const struct tsl_rangeperm *p, uint64_t i)
-{
-    do
-        i = feistel(p, i);
-    while (i >= p->n); /* fewer than 2 turns on average */
-    return i;
-}
+enum { BATCH_ROWS = 8192, NUMBER_BYTES = 20 + 8 };
 
 struct batch {
     uint64_t first, n;
@@ -54,7 +22,7 @@ struct range_job {
     const struct tsl_shufrange *r;
     const struct tsl_shufjob_opts *o;
     struct tsl_shufjob_stats *st;
-    struct tsl_rangeperm perm;
+    struct tsl_permute perm;
     struct tsl_key draws;
     struct tsl_outset *out;
     uint64_t next, end, sum;
@@ -93,7 +61,7 @@ static int work_numbers(void *ctx, unsigned worker, void *item, struct tsl_err *
     b->sum = 0;
     for (uint64_t i = 0; i < b->n; i++) {
         uint64_t v = j->r->repeat ? tsl_key_below(&j->draws, b->first + i, j->perm.n)
-                                  : tsl_rangeperm_at(&j->perm, b->first + i);
+                                  : tsl_permute_at(&j->perm, b->first + i);
         b->sum += v;
         size_t n = put_decimal(b->bytes + at + head, j->r->lo + v);
         tsl_frame_put_head(f, b->bytes + at, n);
@@ -136,7 +104,7 @@ int tsl_shufrange_run(const struct tsl_shufrange *r, const struct tsl_shufjob_op
     struct range_job j = { .r = r,
                            .o = o,
                            .st = st,
-                           .perm = tsl_rangeperm_make(o->seed, n),
+                           .perm = tsl_permute_make(o->seed, "shuffle range", n),
                            .draws = tsl_key_make(o->seed, "draw numbers") };
     struct tsl_outset_opts oo = o->out;
     unsigned nthreads = o->nthreads ? o->nthreads : 1, nitems = nthreads + 2;

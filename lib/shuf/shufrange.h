@@ -1,15 +1,12 @@
 /* shufrange.h - the numbers of a range in random order, of any range, in constant memory.
  *
- * Order: the permutation that a Feistel network of 12 keyed rounds makes of the positions
- *   (Luby and Rackoff 1988; walked until it falls inside the range, Black and Rogaway
- *   2002).  Position i's number needs no other number, so the head of the order costs its
- *   own length and nothing else.  With repeat, independent uniform draws.
+ * Order: base/permute.h's.  Position i's number needs no other number, so the head of the
+ *   order costs its own length and nothing else.  With repeat, independent uniform draws.
  * Memory: a few batches.
  * Threads: one caller; starts its own. */
 #ifndef TSL_SHUFRANGE_H
 #define TSL_SHUFRANGE_H
 
-#include "base/key.h"
 #include "shuf/shufjob.h"
 
 /* Ranges up to this many numbers are better shuffled as rows: exactly uniform by
@@ -25,16 +22,5 @@ struct tsl_shufrange {
  * does. */
 int tsl_shufrange_run(const struct tsl_shufrange *r, const struct tsl_shufjob_opts *o,
                       struct tsl_shufjob_stats *st, struct tsl_err *err);
-
-/* The permutation itself, of [0, n), n > 0. */
-struct tsl_rangeperm {
-    struct tsl_key key;
-    uint64_t n;
-    unsigned left_bits, right_bits;
-};
-
-struct tsl_rangeperm tsl_rangeperm_make(uint64_t seed, uint64_t n);
-/* The number in [0, n) that stands at position i < n. */
-uint64_t tsl_rangeperm_at(const struct tsl_rangeperm *p, uint64_t i);
 
 #endif
