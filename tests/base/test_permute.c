@@ -1,5 +1,6 @@
 #include "support/test.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/permute.h"
