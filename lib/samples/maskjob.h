@@ -1,0 +1,63 @@
+/* maskjob.h - a whole run: documents of ids into samples, files to a file: what cmask runs.
+ *
+ * Order: samples in the order of their documents, copy after copy; with compat the peer's own.
+ *   The output depends on documents, options, seed and epoch alone.
+ * Memory: opts.memory: the documents (docstore.h), a batch of samples for each thread; with
+ *   compat some 50 bytes an instance beside it (compat_pair.h).
+ * Threads: opts.nthreads make samples, one writes. */
+#ifndef TSL_MASKJOB_H
+#define TSL_MASKJOB_H
+
+#include "prep/compat_albert.h"
+#include "prep/compat_bert.h"
+#include "prep/compat_electra.h"
+#include "prep/mlm.h"
+#include "prep/pair.h"
+#include "samples/docstore.h"
+#include "samples/samplerec.h"
+
+enum tsl_maskjob_kind {
+    TSL_MASKJOB_PAIR, /* next sentence or sentence order, masked or for masking */
+    TSL_MASKJOB_COMPAT_BERT,
+    TSL_MASKJOB_COMPAT_ALBERT,
+    TSL_MASKJOB_COMPAT_ELECTRA
+};
+
+struct tsl_maskjob_opts {
+    struct tsl_docstore_opts docs; /* memory and progress are the job's to fill */
+    enum tsl_maskjob_kind kind;
+    /* special ids, where the streams do not say: -1 each */
+    struct tsl_special_ids special;
+    struct tsl_pair_opts pair;
+    struct tsl_mlm_opts mlm;
+    struct tsl_compat_pair_opts bert;
+    struct tsl_compat_albert_opts albert;
+    struct tsl_compat_electra_opts electra;
+    uint64_t seed, epoch;
+    uint32_t copies; /* --static: so many masked copies; 0: samples for masking on read */
+    const char *objective; /* as the header names it */
+    const char *output;    /* NULL: standard output */
+    bool jsonl;            /* lines with the peers' fields, else native records */
+    int zstd_level;        /* of native blocks; 0: none */
+    const char *made_by;
+    uint64_t memory;
+    unsigned nthreads;
+    struct tsl_progress *progress; /* may be NULL */
+};
+
+struct tsl_maskjob_stats {
+    struct tsl_docstore_counts docs;
+    struct tsl_pair_stats pair;
+    struct tsl_mlm_stats mlm;
+    uint64_t samples, tokens, masked, label1;
+    uint64_t
+        lengths[17]; /* samples by length: 16ths of tokens_max, the last: the longest */
+    uint64_t bytes_out;
+    unsigned nthreads;
+    double seconds;
+};
+
+int tsl_maskjob_run(const struct tsl_maskjob_opts *o, struct tsl_maskjob_stats *st,
+                    struct tsl_err *err);
+
+#endif

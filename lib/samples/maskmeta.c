@@ -1,0 +1,243 @@
+#include "samples/maskmeta.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/jsonread.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/quote.h"
+
+static const char *const units[] = { "tokens", "words", "ngrams", "spans" };
+static const char *const decides[] = { "token", "word", "run" };
+
+/* A number with all its digits: a rate decides what is masked, to the last bit. */
+static void put_exact(struct tsl_json *j, const char *key, double v)
+{
+    char s[40];
+    int digits = 6, n;
+    do
+        n = snprintf(s, sizeof s, "%.*g", digits, v);
+    while (strtod(s, NULL) != v && ++digits <= 17);
+    tsl_json_raw(j, key, (struct tsl_slice){ (uint8_t *)s, (size_t)n });
+}
+
+static void put_id(struct tsl_json *j, const char *key, int64_t id)
+{
+    if (id >= 0)
+        tsl_json_u64(j, key, (uint64_t)id);
+}
+
+/* The reserved ids, as runs [first, last]. */
+static void put_reserved(struct tsl_json *j, const struct tsl_special_ids *s)
+{
+    tsl_json_open(j, "reserved", '[');
+    for (uint32_t i = 0; s->reserved && i < s->vocab_size; i++) {
+        if (!(s->reserved[i / 8] >> i % 8 & 1))
+            continue;
+        uint32_t first = i;
+        while (i + 1 < s->vocab_size && s->reserved[(i + 1) / 8] >> (i + 1) % 8 & 1)
+            i++;
+        tsl_json_open(j, NULL, '[');
+        tsl_json_u64(j, NULL, first);
+        tsl_json_u64(j, NULL, i);
+        tsl_json_close(j, ']');
+    }
+    tsl_json_close(j, ']');
+}
+
+static void put_mask(struct tsl_json *j, const struct tsl_mlm_opts *o)
+{
+    tsl_json_open(j, "mask", '{');
+    put_exact(j, "rate", o->rate);
+    tsl_json_u64(j, "masks_max", o->masks_max);
+    tsl_json_bool(j, "dither", o->dither);
+    tsl_json_str(j, "unit", units[o->unit]);
+    tsl_json_open(j, "weights", '[');
+    for (unsigned i = 0; i < o->nweights; i++)
+        put_exact(j, NULL, o->weights[i]);
+    tsl_json_close(j, ']');
+    put_exact(j, "mask_share", o->mask_share);
+    put_exact(j, "random_share", o->random_share);
+    tsl_json_str(j, "decide", decides[o->decide]);
+    tsl_json_bool(j, "across_specials", o->across_specials);
+    tsl_json_bool(j, "draw_specials", o->draw_specials);
+    tsl_json_close(j, '}');
+}
+
+int tsl_maskmeta_write(const struct tsl_maskmeta *m, char **text, struct tsl_err *err)
+{
+    struct tsl_json j = { 0 };
+    const struct tsl_special_ids *s = &m->special;
+    tsl_json_open(&j, NULL, '{');
+    tsl_json_str(&j, "objective", m->objective);
+    tsl_json_str(&j, "made_by", m->made_by ? m->made_by : "");
+    tsl_json_str(&j, "vocab_id", m->vocab_id ? m->vocab_id : "");
+    tsl_json_u64(&j, "vocab_size", s->vocab_size);
+    char seed[24]; /* a text: JSON's readers have no 64 bits without a sign */
+    snprintf(seed, sizeof seed, "%" PRIu64, m->seed);
+    tsl_json_str(&j, "seed", seed);
+    tsl_json_u64(&j, "epoch", m->epoch);
+    tsl_json_u64(&j, "copies", m->copies);
+    tsl_json_bool(&j, "masked", m->masked);
+    tsl_json_u64(&j, "tokens_max", m->tokens_max);
+    tsl_json_open(&j, "specials", '{');
+    put_id(&j, "pad", s->pad);
+    put_id(&j, "unk", s->unk);
+    put_id(&j, "cls", s->cls);
+    put_id(&j, "sep", s->sep);
+    put_id(&j, "mask", s->mask);
+    put_id(&j, "bos", s->bos);
+    put_id(&j, "eos", s->eos);
+    tsl_json_close(&j, '}');
+    put_reserved(&j, s);
+    put_mask(&j, &m->mlm);
+    tsl_json_close(&j, '}');
+    int rc = tsl_json_end(&j, err);
+    if (rc < 0) {
+        tsl_json_fini(&j);
+        return rc;
+    }
+    *text = j.text;
+    return 0;
+}
+
+/* ---- reading ---- */
+
+static int64_t id_of(const struct tsl_jsonval *v, const char *key)
+{
+    int64_t id = -1;
+    tsl_jsonread_int(tsl_jsonread_get(v, key), &id);
+    return id < 0 || id > UINT32_MAX ? -1 : id;
+}
+
+static bool count_of(const struct tsl_jsonval *v, const char *key, uint64_t max,
+                     uint64_t *out)
+{
+    int64_t n;
+    if (!tsl_jsonread_int(tsl_jsonread_get(v, key), &n) || n < 0 || (uint64_t)n > max)
+        return false;
+    *out = (uint64_t)n;
+    return true;
+}
+
+static bool seed_of(const struct tsl_jsonval *v, uint64_t *seed)
+{
+    struct tsl_slice s;
+    char text[24] = "";
+    if (!tsl_jsonread_str(tsl_jsonread_get(v, "seed"), &s) || s.len >= sizeof text)
+        return false;
+    memcpy(text, s.data, s.len);
+    return tsl_parse_u64(text, seed, NULL);
+}
+
+static bool word_of(const struct tsl_jsonval *v, const char *key,
+                    const char *const *words, int n, int *out)
+{
+    struct tsl_slice s;
+    if (!tsl_jsonread_str(tsl_jsonread_get(v, key), &s))
+        return false;
+    for (*out = 0; *out < n; ++*out)
+        if (s.len == strlen(words[*out]) && memcmp(s.data, words[*out], s.len) == 0)
+            return true;
+    return false;
+}
+
+static bool read_mask(struct tsl_mlm_opts *o, const struct tsl_jsonval *v)
+{
+    const struct tsl_jsonval *weights = tsl_jsonread_get(v, "weights");
+    uint64_t masks_max;
+    int unit, decide;
+    *o = tsl_mlm_defaults();
+    if (!tsl_jsonread_num(tsl_jsonread_get(v, "rate"), &o->rate) ||
+        !count_of(v, "masks_max", UINT32_MAX, &masks_max) ||
+        !tsl_jsonread_bool(tsl_jsonread_get(v, "dither"), &o->dither) ||
+        !word_of(v, "unit", units, 4, &unit) ||
+        !word_of(v, "decide", decides, 3, &decide) ||
+        !tsl_jsonread_num(tsl_jsonread_get(v, "mask_share"), &o->mask_share) ||
+        !tsl_jsonread_num(tsl_jsonread_get(v, "random_share"), &o->random_share) ||
+        !tsl_jsonread_bool(tsl_jsonread_get(v, "across_specials"), &o->across_specials) ||
+        !tsl_jsonread_bool(tsl_jsonread_get(v, "draw_specials"), &o->draw_specials) ||
+        tsl_jsonread_size(weights) > TSL_MLM_WEIGHTS_MAX)
+        return false;
+    o->masks_max = (uint32_t)masks_max;
+    o->unit = (enum tsl_mlm_unit)unit;
+    o->decide = (enum tsl_mlm_decide)decide;
+    o->nweights = (unsigned)tsl_jsonread_size(weights);
+    for (unsigned i = 0; i < o->nweights; i++)
+        if (!tsl_jsonread_num(tsl_jsonread_at(weights, i), &o->weights[i]))
+            return false;
+    return true;
+}
+
+static bool read_reserved(struct tsl_maskmeta *m, const struct tsl_jsonval *v,
+                          struct tsl_err *err)
+{
+    uint32_t n = m->special.vocab_size;
+    m->reserved = tsl_mem_alloc((size_t)n / 8 + 1, 1, "reserved ids", err);
+    if (!m->reserved)
+        return false;
+    for (size_t i = 0; i < tsl_jsonread_size(v); i++) {
+        int64_t from, to;
+        if (!tsl_jsonread_int(tsl_jsonread_at(tsl_jsonread_at(v, i), 0), &from) ||
+            !tsl_jsonread_int(tsl_jsonread_at(tsl_jsonread_at(v, i), 1), &to) ||
+            from < 0 || to < from || to >= n)
+            return false;
+        for (; from <= to; from++)
+            m->reserved[from / 8] |= (uint8_t)(1 << from % 8);
+    }
+    m->special.reserved = m->reserved;
+    return true;
+}
+
+int tsl_maskmeta_read(struct tsl_maskmeta *m, const char *text, const char *name,
+                      struct tsl_err *err)
+{
+    struct tsl_jsonread *doc;
+    uint64_t vocab_size, tokens_max, copies = 0;
+    *m = (struct tsl_maskmeta){ .objective = "", .made_by = "", .vocab_id = "" };
+    int rc = tsl_jsonread_parse(
+        &doc, (struct tsl_slice){ (const uint8_t *)text, strlen(text) }, "meta", err);
+    if (rc < 0)
+        return rc;
+    const struct tsl_jsonval *root = tsl_jsonread_root(doc);
+    const struct tsl_jsonval *ids = tsl_jsonread_get(root, "specials");
+    bool good = seed_of(root, &m->seed) &&
+                count_of(root, "epoch", INT64_MAX, &m->epoch) &&
+                count_of(root, "copies", UINT32_MAX, &copies) &&
+                count_of(root, "vocab_size", UINT32_MAX, &vocab_size) &&
+                count_of(root, "tokens_max", UINT32_MAX, &tokens_max) &&
+                tsl_jsonread_bool(tsl_jsonread_get(root, "masked"), &m->masked) &&
+                read_mask(&m->mlm, tsl_jsonread_get(root, "mask"));
+    if (good) {
+        m->copies = (uint32_t)copies;
+        m->tokens_max = (uint32_t)tokens_max;
+        m->special = (struct tsl_special_ids){ id_of(ids, "pad"),   id_of(ids, "unk"),
+                                               id_of(ids, "cls"),   id_of(ids, "sep"),
+                                               id_of(ids, "mask"),  id_of(ids, "bos"),
+                                               id_of(ids, "eos"),   NULL,
+                                               (uint32_t)vocab_size };
+        good = read_reserved(m, tsl_jsonread_get(root, "reserved"), err);
+    }
+    tsl_jsonread_destroy(doc);
+    if (!good) {
+        tsl_maskmeta_fini(m);
+        return tsl_err_set(
+            err, TSL_EFORMAT,
+            "%s: its header does not say how samples are masked: cmask did "
+            "not make them",
+            tsl_quote(name).s);
+    }
+    m->mlm.special = m->special;
+    m->mlm.seed = m->seed;
+    return 0;
+}
+
+void tsl_maskmeta_fini(struct tsl_maskmeta *m)
+{
+    tsl_mem_free(m->reserved);
+    m->reserved = NULL;
+}

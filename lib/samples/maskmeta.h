@@ -1,0 +1,28 @@
+/* maskmeta.h - the recipe that travels with samples: what they were made for and how they are
+ * to be masked, as JSON in the header of their records.
+ *
+ * Memory: the caller's.  Threads: pure functions. */
+#ifndef TSL_MASKMETA_H
+#define TSL_MASKMETA_H
+
+#include "prep/mlm.h"
+
+struct tsl_maskmeta {
+    const char *objective, *made_by, *vocab_id; /* lent; reading: the struct's own text */
+    uint64_t seed, epoch;
+    uint32_t copies;
+    bool masked;
+    uint32_t tokens_max;
+    struct tsl_special_ids special; /* reserved: the ids of the meta, when read */
+    struct tsl_mlm_opts mlm;        /* its special and seed are those above */
+    uint8_t *reserved;              /* what special.reserved points to, when read */
+};
+
+/* *text: on the heap. */
+int tsl_maskmeta_write(const struct tsl_maskmeta *m, char **text, struct tsl_err *err);
+/* TSL_EFORMAT where text does not tell how to mask. */
+int tsl_maskmeta_read(struct tsl_maskmeta *m, const char *text, const char *name,
+                      struct tsl_err *err);
+void tsl_maskmeta_fini(struct tsl_maskmeta *m);
+
+#endif
