@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 /* A slot: an id; a hole, with a length in the first and the last of its symbol; or the end
@@ -18,7 +19,7 @@
 enum { UNIT_SLOTS = 64, HEAP_WIDTH = 4 };
 
 /* How far ahead memory is asked for: pairs of the table, units. */
-enum { AHEAD_PAIRS = 8, AHEAD_UNITS = 8 };
+enum { AHEAD_PAIRS = 8, AHEAD_UNITS = 8, SLOTS_SLACK = 2 + AHEAD_PAIRS };
 
 struct pair {
     uint32_t left, right; /* left NONE: a free place of the table */
@@ -41,12 +42,12 @@ struct entry {
 /* What a merge does to a symbol's pairs: with the merged one to its right (l), to its left
  * (r). */
 struct neighbour {
+    uint32_t id;
     int64_t lost_l, won_l, lost_r, won_r;
     uint64_t at_l, at_r; /* in the pool */
     uint32_t n_l, n_r;   /* units */
     uint32_t last_l, last_r;
     uint8_t asked_l, asked_r; /* 1: allowed, 2: not */
-    bool touched;
 };
 
 struct tsl_bpemerge {
@@ -55,7 +56,11 @@ struct tsl_bpemerge {
     size_t nslots;
     uint32_t *unit; /* where each begins, and the end */
     uint64_t *unit_count;
-    size_t nunits, units_cap;
+    size_t nunits, slots_cap, unit_cap, unit_count_cap;
+    uint32_t *words; /* a hash table of words' first units + 1 */
+    size_t nwords, words_mask;
+    bool partial, over;
+    bool merging; /* nothing is refused on the way */
 
     struct pair *table;
     size_t npairs, table_mask;
@@ -67,11 +72,10 @@ struct tsl_bpemerge {
     struct entry *heap;
     size_t nheap, heap_cap;
 
-    struct neighbour *nb; /* by id */
-    size_t nb_cap;
-    uint32_t *touched;
-    size_t ntouched, touched_cap;
-    uint32_t *found; /* of one merge: twice id (+ 1: to the right), and unit */
+    uint32_t *seat; /* by id: its number in nb + 1; 0: this merge has not met it */
+    struct neighbour *nb;
+    size_t nnb, seat_cap, nb_cap;
+    uint32_t *found; /* of one merge: twice nb's number (+ 1: to the right), and unit */
     size_t nfound, found_cap;
     uint64_t merged_count;
 
@@ -95,25 +99,35 @@ static int charge(struct tsl_bpemerge *m, size_t bytes, struct tsl_err *err)
     m->bytes += bytes;
     if (m->bytes > m->peak)
         m->peak = m->bytes;
-    if (m->o.memory && m->bytes > m->o.memory)
+    if (m->o.memory && m->bytes > m->o.memory) {
+        m->over = true;
+        if (m->merging)
+            return 0;
         return tsl_err_set(err, TSL_ENOMEM,
                            "training takes more than %zu bytes of memory: %zu at least; "
                            "rare words could be left out",
                            m->o.memory, m->bytes);
+    }
     return 0;
 }
 
-/* tsl_mem_grow, within the limit. */
+/* As tsl_mem_grow, within the limit, and by an eighth only: large blocks grow without being
+ * copied. */
 static int grow(struct tsl_bpemerge *m, void *array, size_t *cap, size_t need,
                 size_t size, const char *what, struct tsl_err *err)
 {
-    size_t before = *cap;
-    if (need <= before)
+    if (need <= *cap)
         return 0;
-    int rc = tsl_mem_grow(array, cap, need, size, what, err);
-    if (rc < 0)
-        return rc;
-    return charge(m, (*cap - before) * size, err);
+    size_t n = need + need / 8 + 8;
+    void *old;
+    memcpy(&old, array, sizeof old);
+    void *p = tsl_mem_resize(old, n, size, what, err);
+    if (!p)
+        return TSL_ENOMEM;
+    memcpy(array, &p, sizeof p);
+    size_t more = (n - *cap) * size;
+    *cap = n;
+    return charge(m, more, err);
 }
 
 /* ---- the table of pairs ---------------------------------------------------------------- */
@@ -260,6 +274,27 @@ static void heap_pop(struct tsl_bpemerge *m)
 
 /* ---- words ----------------------------------------------------------------------------- */
 
+/* Room for n slots more, and for as many units as they make. */
+static int slot_room(struct tsl_bpemerge *m, size_t n, struct tsl_err *err)
+{
+    size_t units = m->nunits + n / UNIT_SLOTS + 2;
+    if (n >= HOLE - 64 - m->nslots) {
+        m->over = true;
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "words of %zu symbols in all are too many: 2^31 is the limit; "
+                           "rare words could be left out",
+                           m->nslots + n);
+    }
+    int rc = grow(m, &m->slot, &m->slots_cap, m->nslots + n + SLOTS_SLACK,
+                  sizeof *m->slot, "symbols", err);
+    if (rc == 0)
+        rc = grow(m, &m->unit, &m->unit_cap, units, sizeof *m->unit, "words", err);
+    if (rc == 0)
+        rc = grow(m, &m->unit_count, &m->unit_count_cap, units, sizeof *m->unit_count,
+                  "words", err);
+    return rc;
+}
+
 int tsl_bpemerge_create(struct tsl_bpemerge **out, const struct tsl_bpemerge_opts *o,
                         struct tsl_err *err)
 {
@@ -268,28 +303,10 @@ int tsl_bpemerge_create(struct tsl_bpemerge **out, const struct tsl_bpemerge_opt
     if (!m)
         return rc;
     m->o = *o;
-    if (o->nslots >= HOLE - 64 || o->nwords >= HOLE - 64 - o->nslots) {
-        rc = tsl_err_set(
-            err, TSL_EUSAGE,
-            "words of %zu symbols in all are too many: 2^31 is the limit; rare "
-            "words could be left out",
-            o->nslots);
-        goto fail;
-    }
-    size_t slots = o->nslots + o->nwords + 2 + AHEAD_PAIRS;
-    m->units_cap = o->nwords + o->nslots / UNIT_SLOTS + 1;
-    rc = charge(m, slots * 4 + m->units_cap * 12, err);
+    rc = slot_room(m, 2, err);
     if (rc < 0)
         goto fail;
-    rc = TSL_ENOMEM;
-    m->slot = tsl_mem_alloc(slots, sizeof *m->slot, "symbols", err);
-    m->unit = tsl_mem_resize(NULL, m->units_cap + 1, sizeof *m->unit, "words", err);
-    m->unit_count =
-        tsl_mem_resize(NULL, m->units_cap, sizeof *m->unit_count, "words", err);
-    if (!m->slot || !m->unit || !m->unit_count)
-        goto fail;
     m->slot[0] = WORD_END;
-    m->slot[1] = WORD_END;
     m->nslots = 1;
     rc = table_resize(m, 12, err);
     if (rc < 0)
@@ -305,6 +322,7 @@ void tsl_bpemerge_destroy(struct tsl_bpemerge *m)
 {
     if (!m)
         return;
+    tsl_mem_free(m->words);
     tsl_mem_free(m->slot);
     tsl_mem_free(m->unit);
     tsl_mem_free(m->unit_count);
@@ -313,7 +331,7 @@ void tsl_bpemerge_destroy(struct tsl_bpemerge *m)
     tsl_mem_free(m->pool);
     tsl_mem_free(m->heap);
     tsl_mem_free(m->nb);
-    tsl_mem_free(m->touched);
+    tsl_mem_free(m->seat);
     tsl_mem_free(m->found);
     tsl_mem_free(m->count);
     tsl_mem_free(m->list_first);
@@ -321,19 +339,101 @@ void tsl_bpemerge_destroy(struct tsl_bpemerge *m)
     tsl_mem_free(m);
 }
 
-void tsl_bpemerge_word(struct tsl_bpemerge *m, const uint32_t *ids, size_t n,
-                       uint64_t count)
+/* ---- words that come again ---- */
+
+static size_t word_hash(const uint32_t *ids, size_t n)
+{
+    return (size_t)tsl_hash64(ids, n * sizeof *ids, 0);
+}
+
+/* Symbols of the word that begins with unit u. */
+static size_t word_len(const struct tsl_bpemerge *m, uint32_t u)
+{
+    size_t n = 0;
+    for (const uint32_t *p = m->slot + m->unit[u]; p[n] != WORD_END; n++)
+        ;
+    return n;
+}
+
+static int words_resize(struct tsl_bpemerge *m, size_t size, struct tsl_err *err)
+{
+    uint32_t *old = m->words;
+    size_t before = old ? m->words_mask + 1 : 0;
+    uint32_t *words = tsl_mem_alloc(size, sizeof *words, "words", err);
+    if (!words)
+        return TSL_ENOMEM;
+    m->words = words;
+    m->words_mask = size - 1;
+    for (size_t i = 0; i < before; i++) {
+        if (!old[i])
+            continue;
+        uint32_t u = old[i] - 1;
+        size_t at = word_hash(m->slot + m->unit[u], word_len(m, u)) & m->words_mask;
+        while (words[at])
+            at = (at + 1) & m->words_mask;
+        words[at] = old[i];
+    }
+    int rc = charge(m, size * sizeof *words, err);
+    m->bytes -= before * sizeof *words;
+    tsl_mem_free(old);
+    return rc;
+}
+
+static void words_drop(struct tsl_bpemerge *m)
+{
+    if (m->words)
+        m->bytes -= (m->words_mask + 1) * sizeof *m->words;
+    tsl_mem_free(m->words);
+    m->words = NULL;
+}
+
+/* 1: the word is there, and has count more; 0: it is not, and its first unit will be the
+ * next one. */
+static int word_again(struct tsl_bpemerge *m, const uint32_t *ids, size_t n,
+                      uint64_t count, struct tsl_err *err)
+{
+    int rc = 0;
+    if (!m->words || m->nwords >= (m->words_mask + 1) / 8 * 5)
+        rc = words_resize(m, m->words ? 2 * (m->words_mask + 1) : 1024, err);
+    if (rc < 0)
+        return rc;
+    size_t i = word_hash(ids, n) & m->words_mask;
+    for (; m->words[i]; i = (i + 1) & m->words_mask) {
+        uint32_t u = m->words[i] - 1;
+        const uint32_t *p = m->slot + m->unit[u];
+        size_t same = 0;
+        while (same < n && p[same] == ids[same]) /* no id is WORD_END */
+            same++;
+        if (same < n || p[n] != WORD_END)
+            continue;
+        size_t units = (n + UNIT_SLOTS - 1) / UNIT_SLOTS;
+        for (size_t k = 0; k < units; k++)
+            m->unit_count[u + k] += count;
+        return 1;
+    }
+    m->words[i] = (uint32_t)m->nunits + 1;
+    m->nwords++;
+    return 0;
+}
+
+int tsl_bpemerge_word(struct tsl_bpemerge *m, const uint32_t *ids, size_t n,
+                      uint64_t count, struct tsl_err *err)
 {
     assert(n >= 2);
+    int rc = slot_room(m, n + 1, err);
+    if (rc == 0 && m->o.same_words)
+        rc = word_again(m, ids, n, count, err);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
     memcpy(m->slot + m->nslots, ids, n * sizeof *ids);
     for (size_t i = 0; i < n; i += UNIT_SLOTS) {
-        assert(m->nunits < m->units_cap);
         m->unit[m->nunits] = (uint32_t)(m->nslots + i);
         m->unit_count[m->nunits++] = count;
     }
     m->nslots += n;
     m->slot[m->nslots++] = WORD_END;
     m->unit[m->nunits] = (uint32_t)m->nslots;
+    return 0;
 }
 
 /* ---- pairs come up --------------------------------------------------------------------- */
@@ -352,6 +452,11 @@ static uint64_t rank(const struct tsl_bpemerge *m, const struct pair *p)
         memcpy(&bits, &score, sizeof bits);
     }
     return bits;
+}
+
+static bool is_below(const struct tsl_bpemerge *m, int64_t count)
+{
+    return (count > 0 ? (uint64_t)count : 0) < m->o.bound;
 }
 
 static void push(struct tsl_bpemerge *m, size_t batch, const struct pair *p)
@@ -395,15 +500,12 @@ static int batch_room(struct tsl_bpemerge *m, size_t n, struct tsl_err *err)
 /* Arrays by id have room for id. */
 static int id_room(struct tsl_bpemerge *m, uint32_t id, struct tsl_err *err)
 {
-    size_t had = m->nb_cap, need = (size_t)id + 1;
-    int rc = grow(m, &m->nb, &m->nb_cap, need, sizeof *m->nb, "symbols", err);
+    size_t had = m->seat_cap, need = (size_t)id + 1;
+    int rc = grow(m, &m->seat, &m->seat_cap, need, sizeof *m->seat, "symbols", err);
     if (rc < 0)
         return rc;
-    if (m->nb_cap > had)
-        memset(m->nb + had, 0, (m->nb_cap - had) * sizeof *m->nb);
-    rc = grow(m, &m->touched, &m->touched_cap, need, sizeof *m->touched, "symbols", err);
-    if (rc < 0)
-        return rc;
+    if (m->seat_cap > had)
+        memset(m->seat + had, 0, (m->seat_cap - had) * sizeof *m->seat);
     if (!m->o.likelihood)
         return 0;
     rc = grow(m, &m->count, &m->ids_cap, need, sizeof *m->count, "symbols", err);
@@ -435,6 +537,20 @@ struct fresh {
     int64_t count;
 };
 
+/* Longer than slots_limit allows; at first all pairs were allowed. */
+static bool is_too_long(const struct tsl_bpemerge *m, uint32_t left, uint32_t right)
+{
+    if (!m->o.slots_limit || !m->o.len)
+        return false;
+    size_t len = (size_t)(*m->o.len)[left] + (*m->o.len)[right];
+    return len > 2 && len >= m->o.slots_limit;
+}
+
+static int64_t excess(const struct tsl_bpemerge *m, uint32_t left, uint32_t right)
+{
+    return m->o.excess ? m->o.excess(m->o.excess_ctx, left, right) : 0;
+}
+
 /* The first pass: which pairs there are, their counts, and in how many units they stand.  A
  * pair's number is in its count's place meanwhile; not allowed: -1. */
 static int count_pairs(struct tsl_bpemerge *m, struct fresh **fresh, size_t *cap,
@@ -453,13 +569,14 @@ static int count_pairs(struct tsl_bpemerge *m, struct fresh **fresh, size_t *cap
             struct pair *pair = find_or_add(m, left, right);
             if (m->npairs > had) {
                 pair->count = -1;
-                if (!is_allowed(m, left, right))
+                if (is_too_long(m, left, right) || !is_allowed(m, left, right))
                     continue;
                 rc = grow(m, fresh, cap, m->nbatches + 1, sizeof **fresh, "pairs", err);
                 if (rc < 0)
                     return rc;
                 pair->count = (int64_t)m->nbatches;
-                (*fresh)[m->nbatches++] = (struct fresh){ left, right, NONE, 0, 0 };
+                (*fresh)[m->nbatches++] =
+                    (struct fresh){ left, right, NONE, 0, excess(m, left, right) };
             }
             if (pair->count < 0)
                 continue;
@@ -492,9 +609,25 @@ static void list_units(struct tsl_bpemerge *m)
     }
 }
 
-static int first_batches(struct tsl_bpemerge *m, const struct fresh *fresh,
-                         struct tsl_err *err)
+/* Leaves pairs out that are below the bound. */
+static void drop_fresh(struct tsl_bpemerge *m, struct fresh *fresh)
 {
+    size_t kept = 0;
+    for (size_t i = 0; i < m->nbatches; i++) {
+        const struct fresh f = fresh[i];
+        bool below = is_below(m, f.count);
+        find(m, f.left, f.right)->count = below ? -1 : (int64_t)kept;
+        m->partial |= below;
+        if (!below)
+            fresh[kept++] = f;
+    }
+    m->nbatches = kept;
+}
+
+static int first_batches(struct tsl_bpemerge *m, struct fresh *fresh, struct tsl_err *err)
+{
+    if (m->o.bound)
+        drop_fresh(m, fresh);
     size_t n = m->nbatches;
     m->nbatches = 0;
     int rc = batch_room(m, n, err);
@@ -527,6 +660,8 @@ int tsl_bpemerge_start(struct tsl_bpemerge *m, const uint64_t *count, size_t nid
     struct fresh *fresh = NULL;
     size_t cap = 0;
     int rc = nids ? id_room(m, (uint32_t)(nids - 1), err) : 0;
+    memset(m->slot + m->nslots, 0, SLOTS_SLACK * sizeof *m->slot); /* is looked at */
+    words_drop(m);
     if (rc == 0 && m->o.likelihood && nids)
         memcpy(m->count, count, nids * sizeof *count);
     if (rc == 0)
@@ -549,6 +684,12 @@ int tsl_bpemerge_best(struct tsl_bpemerge *m, struct tsl_bpemerge_pair *best,
         const struct batch *b = &m->batch[e.batch];
         const struct pair *p = find(m, b->left, b->right);
         if (b->n == 0 || p->count <= 0) {
+            heap_pop(m);
+            continue;
+        }
+        if (m->o.bound && is_below(m, p->count)) {
+            m->batch[e.batch].n = 0;
+            m->partial = true;
             heap_pop(m);
             continue;
         }
@@ -580,12 +721,11 @@ struct merge {
 
 static struct neighbour *touch(struct tsl_bpemerge *m, uint32_t id)
 {
-    struct neighbour *nb = &m->nb[id];
-    if (!nb->touched) {
-        nb->touched = true;
-        m->touched[m->ntouched++] = id; /* room: as many as there are ids */
+    if (!m->seat[id]) {
+        m->nb[m->nnb] = (struct neighbour){ .id = id }; /* room: merge_unit's */
+        m->seat[id] = (uint32_t)++m->nnb;
     }
-    return nb;
+    return &m->nb[m->seat[id] - 1];
 }
 
 /* The unit of slot p, which is in unit u or before. */
@@ -611,14 +751,14 @@ static uint32_t unit_of(const struct tsl_bpemerge *m, size_t p, uint32_t u)
 static void note(struct tsl_bpemerge *m, const struct merge *g, uint32_t id, bool right,
                  size_t p)
 {
-    struct neighbour *nb = &m->nb[id];
+    struct neighbour *nb = touch(m, id);
     uint32_t u = unit_of(m, p, g->unit);
     uint32_t *n = right ? &nb->n_r : &nb->n_l, *last = right ? &nb->last_r : &nb->last_l;
     if (*n && *last == u)
         return;
     ++*n;
     *last = u;
-    m->found[2 * m->nfound] = id << 1 | right;
+    m->found[2 * m->nfound] = (m->seat[id] - 1) << 1 | right;
     m->found[2 * m->nfound++ + 1] = u;
 }
 
@@ -628,6 +768,8 @@ static void meet_left(struct tsl_bpemerge *m, const struct merge *g, uint32_t id
 {
     struct neighbour *nb = touch(m, id);
     nb->lost_l += g->count;
+    if (m->o.slots_limit && m->o.len)
+        len = (size_t)(*m->o.len)[id] + (*m->o.len)[g->id];
     if (m->o.slots_limit && len >= m->o.slots_limit)
         return;
     if (!nb->asked_l)
@@ -644,6 +786,8 @@ static void meet_right(struct tsl_bpemerge *m, const struct merge *g, uint32_t i
 {
     struct neighbour *nb = touch(m, id);
     nb->lost_r += g->count;
+    if (m->o.slots_limit && m->o.len)
+        len = (size_t)(*m->o.len)[id] + (*m->o.len)[g->id];
     if (m->o.slots_limit && len >= m->o.slots_limit)
         return;
     if (!nb->asked_r)
@@ -666,6 +810,9 @@ static int merge_unit(struct tsl_bpemerge *m, struct merge *g, struct tsl_err *e
     size_t p = m->unit[g->unit], end = m->unit[g->unit + 1];
     int rc = grow(m, &m->found, &m->found_cap, 2 * m->nfound + 4 * UNIT_SLOTS,
                   sizeof *m->found, "occurrences", err);
+    if (rc == 0)
+        rc = grow(m, &m->nb, &m->nb_cap, m->nnb + 2 * UNIT_SLOTS + 2, sizeof *m->nb,
+                  "symbols", err);
     if (rc < 0)
         return rc;
     g->count = (int64_t)m->unit_count[g->unit];
@@ -725,34 +872,33 @@ static int pool_room(struct tsl_bpemerge *m, size_t n, struct tsl_err *err)
 }
 
 static void foresee_merge(const struct tsl_bpemerge *m, const struct merge *g,
-                          uint32_t id)
+                          const struct neighbour *nb)
 {
-    const struct neighbour *nb = &m->nb[id];
     if (nb->lost_l)
-        foresee(m, id, g->left);
+        foresee(m, nb->id, g->left);
     if (nb->lost_r)
-        foresee(m, g->right, id);
+        foresee(m, g->right, nb->id);
     if (nb->n_l)
-        foresee(m, id, g->id);
+        foresee(m, nb->id, g->id);
     if (nb->n_r)
-        foresee(m, g->id, id);
+        foresee(m, g->id, nb->id);
 }
 
 /* Pairs that are no longer there. */
 static void lose(struct tsl_bpemerge *m, const struct merge *g)
 {
-    for (size_t i = 0; i < m->ntouched; i++) {
-        uint32_t id = m->touched[i];
-        const struct neighbour *nb = &m->nb[id];
+    uint32_t left = m->seat[g->left];
+    for (size_t i = 0; i < m->nnb; i++) {
+        const struct neighbour *nb = &m->nb[i];
         struct pair *p;
-        if (i + AHEAD_PAIRS < m->ntouched)
-            foresee_merge(m, g, m->touched[i + AHEAD_PAIRS]);
+        if (i + AHEAD_PAIRS < m->nnb)
+            foresee_merge(m, g, &m->nb[i + AHEAD_PAIRS]);
         /* "abab": the first ab came next to the second's a, for a moment. */
-        if (id == g->id && m->nb[g->left].n_r)
-            m->nb[g->left].won_r -= nb->lost_l;
-        else if (nb->lost_l && (p = find(m, id, g->left)))
+        if (nb->id == g->id && left && m->nb[left - 1].n_r)
+            m->nb[left - 1].won_r -= nb->lost_l;
+        else if (nb->lost_l && (p = find(m, nb->id, g->left)))
             p->count -= nb->lost_l;
-        if (nb->lost_r && (p = find(m, g->right, id)))
+        if (nb->lost_r && (p = find(m, g->right, nb->id)))
             p->count -= nb->lost_r;
     }
 }
@@ -762,7 +908,15 @@ static uint64_t win(struct tsl_bpemerge *m, uint32_t left, uint32_t right, int64
                     uint32_t n)
 {
     size_t had = m->npairs;
-    struct pair *p = find_or_add(m, left, right);
+    struct pair *p = m->o.bound || m->o.excess ? find(m, left, right) : NULL;
+    if (!p) {
+        count += excess(m, left, right);
+        if (m->o.bound && is_below(m, count)) {
+            m->partial |= count > 0;
+            return UINT64_MAX;
+        }
+        p = find_or_add(m, left, right);
+    }
     m->pairs_ever += m->npairs - had;
     p->count += count;
     if (p->count <= 0) /* all of it went into overlaps ("aaaa") */
@@ -781,18 +935,18 @@ static uint64_t win(struct tsl_bpemerge *m, uint32_t left, uint32_t right, int64
 /* Brings counts, occurrences and the heap up to date with what merging found. */
 static int settle(struct tsl_bpemerge *m, const struct merge *g, struct tsl_err *err)
 {
-    int rc = batch_room(m, 2 * m->ntouched, err);
+    int rc = batch_room(m, 2 * m->nnb, err);
     if (rc == 0)
         rc = pool_room(m, m->nfound, err);
     if (rc < 0)
         return rc;
     lose(m, g);
-    for (size_t i = 0; i < m->ntouched; i++) {
-        struct neighbour *nb = &m->nb[m->touched[i]];
+    for (size_t i = 0; i < m->nnb; i++) {
+        struct neighbour *nb = &m->nb[i];
         if (nb->n_l)
-            nb->at_l = win(m, m->touched[i], g->id, nb->won_l, nb->n_l);
+            nb->at_l = win(m, nb->id, g->id, nb->won_l, nb->n_l);
         if (nb->n_r)
-            nb->at_r = win(m, g->id, m->touched[i], nb->won_r, nb->n_r);
+            nb->at_r = win(m, g->id, nb->id, nb->won_r, nb->n_r);
     }
     for (size_t i = 0; i < m->nfound; i++) {
         uint32_t id = m->found[2 * i], unit = m->found[2 * i + 1];
@@ -881,9 +1035,10 @@ int tsl_bpemerge_apply(struct tsl_bpemerge *m, const struct tsl_bpemerge_pair *p
 {
     struct merge g = { .left = pair->left, .right = pair->right, .id = id };
     assert(id <= TSL_BPEMERGE_ID_MAX);
+    m->merging = true;
     int rc = id_room(m, id, err);
     m->nfound = 0;
-    m->ntouched = 0;
+    m->nnb = 0;
     m->merged_count = 0;
     if (rc == 0 && !m->o.likelihood)
         rc = merge_batch(m, &g, pair->batch, err);
@@ -896,11 +1051,47 @@ int tsl_bpemerge_apply(struct tsl_bpemerge *m, const struct tsl_bpemerge_pair *p
         }
     if (rc == 0)
         rc = settle(m, &g, err);
-    for (size_t i = 0; i < m->ntouched; i++)
-        m->nb[m->touched[i]] = (struct neighbour){ 0 };
+    for (size_t i = 0; i < m->nnb; i++)
+        m->seat[m->nb[i].id] = 0;
     if (rc == 0 && m->o.likelihood)
         rc = apply_likelihood(m, &g, err);
     return rc;
+}
+
+bool tsl_bpemerge_is_partial(const struct tsl_bpemerge *m)
+{
+    return m->partial;
+}
+
+void tsl_bpemerge_limit(struct tsl_bpemerge *m, size_t memory)
+{
+    m->o.memory = memory;
+}
+
+bool tsl_bpemerge_is_over(const struct tsl_bpemerge *m)
+{
+    return m->over;
+}
+
+void tsl_bpemerge_uncount(struct tsl_bpemerge *m)
+{
+    for (size_t u = 0; u < m->nunits; u++) {
+        for (size_t p = m->unit[u]; p < m->unit[u + 1]; p++) {
+            uint32_t left = m->slot[p];
+            if (left & HOLE || left == WORD_END)
+                continue;
+            uint32_t right = m->slot[p + length(m->slot, p)];
+            struct pair *pair = right == WORD_END ? NULL : find(m, left, right);
+            if (pair)
+                pair->count -= (int64_t)m->unit_count[u];
+        }
+    }
+}
+
+int64_t tsl_bpemerge_count(const struct tsl_bpemerge *m, uint32_t left, uint32_t right)
+{
+    const struct pair *p = find(m, left, right);
+    return p ? p->count : 0;
 }
 
 uint64_t tsl_bpemerge_pairs(const struct tsl_bpemerge *m)

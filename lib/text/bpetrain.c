@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "text/bpemerge.h"
+#include "text/bperounds.h"
 #include "text/bytealpha.h"
 
 enum {
@@ -60,7 +60,7 @@ struct run {
     struct tsl_bpetrain_merge *merges;
     size_t nmerges, merges_cap;
     bool shared; /* a merge gave a token that there was: pairs may come twice */
-    struct tsl_bpemerge *pairs;
+    struct tsl_bperounds *pairs;
     struct tsl_bpetrain_stats stats;
 };
 
@@ -460,7 +460,7 @@ static int add_variants(struct run *r, struct tsl_err *err)
 /* ---- words into symbols ---------------------------------------------------------------- */
 
 /* Hands a stretch of a word on: fn for each, with its symbols in r->word. */
-typedef void stretch_fn(struct run *r, size_t n, uint64_t count);
+typedef int stretch_fn(struct run *r, size_t n, uint64_t count, struct tsl_err *err);
 
 /* Each word's stretches: the whole of it but for what vanishes, or, with SentencePiece's
  * ties, what stands between symbols that are not in the alphabet. */
@@ -484,29 +484,28 @@ static int each_stretch(struct run *r, stretch_fn *fn, struct tsl_err *err)
                 unsigned kind = variant(r, i, len, s.len);
                 r->word[n++] = (kind ? r->id[kind][cp] : id) - 1;
             } else if (cut) {
-                fn(r, n, r->list->count[w]);
+                rc = fn(r, n, r->list->count[w], err);
+                if (rc < 0)
+                    return rc;
                 n = 0;
             }
         }
-        fn(r, n, r->list->count[w]);
+        rc = fn(r, n, r->list->count[w], err);
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }
 
-static void measure(struct run *r, size_t n, uint64_t count)
+static int hand_over(struct run *r, size_t n, uint64_t count, struct tsl_err *err)
 {
     for (size_t i = 0; i < n; i++)
         r->count[r->word[i]] += count;
-    if (n >= 2) {
-        r->stats.words++;
-        r->stats.symbols += n;
-    }
-}
-
-static void hand_over(struct run *r, size_t n, uint64_t count)
-{
-    if (n >= 2)
-        tsl_bpemerge_word(r->pairs, r->word, n, count);
+    if (n < 2)
+        return 0;
+    r->stats.words++;
+    r->stats.symbols += n;
+    return tsl_bperounds_word(r->pairs, r->word, n, count, err);
 }
 
 /* ---- which pair is best ---------------------------------------------------------------- */
@@ -597,7 +596,7 @@ static int merge(struct run *r, struct tsl_err *err)
         struct tsl_bpemerge_pair p;
         uint32_t id;
         size_t had = r->n;
-        int rc = tsl_bpemerge_best(r->pairs, &p, err);
+        int rc = tsl_bperounds_best(r->pairs, &p, err);
         if (rc <= 0)
             return rc;
         if (p.count < least) {
@@ -612,7 +611,7 @@ static int merge(struct run *r, struct tsl_err *err)
             rc = tsl_mem_grow(&r->merges, &r->merges_cap, r->nmerges + 1,
                               sizeof *r->merges, "merges", err);
         if (rc == 0)
-            rc = tsl_bpemerge_apply(r->pairs, &p, id, err);
+            rc = tsl_bperounds_apply(r->pairs, &p, id, err);
         if (rc < 0)
             return rc;
         r->shared |= r->n == had;
@@ -717,8 +716,10 @@ static int result(struct run *r, struct tsl_bpetrain **out, struct tsl_err *err)
     struct tsl_bpetrain *t = tsl_mem_alloc(1, sizeof *t, "a vocabulary", err);
     if (!t)
         return TSL_ENOMEM;
-    r->stats.pairs = tsl_bpemerge_pairs(r->pairs);
-    r->stats.peak_bytes += tsl_bpemerge_peak_bytes(r->pairs);
+    struct tsl_bperounds_stats pairs = tsl_bperounds_stats(r->pairs);
+    r->stats.pairs = pairs.pairs;
+    r->stats.rounds = pairs.rounds;
+    r->stats.peak_bytes += pairs.peak_bytes;
     *t = (struct tsl_bpetrain){ .n = r->n,
                                 .bytes = r->bytes,
                                 .end = r->end,
@@ -801,8 +802,6 @@ static int prepare(struct run *r, struct tsl_err *err)
         plain_ids(r);
     if (rc == 0)
         rc = add_variants(r, err);
-    if (rc == 0)
-        rc = each_stretch(r, measure, err);
     return rc;
 }
 
@@ -810,20 +809,25 @@ static int start_pairs(struct run *r, struct tsl_err *err)
 {
     const struct tsl_bpetrain_opts *o = r->o;
     bool spm = o->ties == TSL_BPETRAIN_SPM;
-    struct tsl_bpemerge_opts p = { .nslots = r->stats.symbols,
-                                   .nwords = r->stats.words,
-                                   .slots_limit = o->max_token_length,
-                                   .likelihood = o->score == TSL_BPETRAIN_LIKELIHOOD,
-                                   .ctx = r,
-                                   .allowed = o->rule ? rule_allows : NULL,
-                                   .key = spm ? spm_key : NULL,
-                                   .compare = spm ? spm_compare : NULL,
-                                   .memory = o->memory };
-    int rc = tsl_bpemerge_create(&r->pairs, &p, err);
+    struct tsl_bperounds_opts p = {
+        .pairs = { .slots_limit = o->max_token_length,
+                   .likelihood = o->score == TSL_BPETRAIN_LIKELIHOOD,
+                   .ctx = r,
+                   .allowed = o->rule ? rule_allows : NULL,
+                   .key = spm ? spm_key : NULL,
+                   .compare = spm ? spm_compare : NULL },
+        .least = o->min_frequency,
+        .ids = o->size,
+        .memory = o->memory,
+        .pairs_max = o->pairs_max,
+        .dirs = o->dirs,
+        .ndirs = o->ndirs,
+    };
+    int rc = tsl_bperounds_create(&r->pairs, &p, err);
     if (rc == 0)
         rc = each_stretch(r, hand_over, err);
     if (rc == 0)
-        rc = tsl_bpemerge_start(r->pairs, r->count, r->n, err);
+        rc = tsl_bperounds_start(r->pairs, r->count, r->n, err);
     return rc;
 }
 
@@ -841,7 +845,7 @@ static void run_fini(struct run *r)
     tsl_mem_free(r->nchars);
     tsl_mem_free(r->slots);
     tsl_mem_free(r->merges);
-    tsl_bpemerge_destroy(r->pairs);
+    tsl_bperounds_destroy(r->pairs);
 }
 
 int tsl_bpetrain_run(struct tsl_bpetrain **out, const struct tsl_wordlist *list,

@@ -17,8 +17,10 @@
  *     Ids: specials, merges, then the alphabet by falling count, then code point.  Of pairs
  *     that make the same string only the first is merged.  Nothing is merged across a
  *     character that is not in the alphabet.
- * Memory: 4 bytes a symbol, 12 a word, 4 to 12 an occurrence of a pair and about 80 a pair;
- *   where this is more than opts.memory: TSL_ENOMEM, and how much it takes.
+ * Memory: opts.memory, however many words there are (bperounds.h); but tokens take some 50
+ *   bytes each on top.  TSL_ENOMEM, and how much it takes, where it is too little for the
+ *   pieces of words that have one pair: some MiB will do for any text.  With
+ *   TSL_BPETRAIN_LIKELIHOOD all pairs of all words must fit.
  * Time: n log n in the words' symbols, for words of any length.
  * Threads: one; the words of 100 MB of English take less than a second.
  * Sources: Gage 1994 (A New Algorithm for Data Compression); Sennrich 2016 (Neural Machine
@@ -91,8 +93,11 @@ struct tsl_bpetrain_opts {
     size_t max_token_length;
     const struct tsl_piecerule *rule; /* SentencePiece's for pieces; NULL: none */
 
-    size_t memory;     /* bytes, the list's not included; 0: no limit */
-    unsigned nthreads; /* may be used; so far one is enough */
+    size_t memory;    /* bytes, the list's not included; 0: no limit */
+    size_t pairs_max; /* that a round begins with, see bperounds.h; 0: as it suits */
+    const char *const *dirs; /* for temporary space; none: words stay in memory */
+    size_t ndirs;
+    unsigned nthreads;                      /* may be used; so far one is enough */
     struct tsl_bpetrain_progress *progress; /* may be NULL */
 };
 
@@ -109,7 +114,8 @@ struct tsl_bpetrain_stats {
     uint64_t symbols_all;            /* in all texts: counts summed */
     uint64_t symbols_covered;        /* of them, those that the alphabet has */
     uint64_t alphabet_all, alphabet; /* different symbols in the words; taken */
-    uint64_t pairs;                  /* different pairs that there ever were */
+    uint64_t pairs;                  /* different ones that were looked at in a round */
+    uint64_t rounds;                 /* see bperounds.h */
     uint64_t peak_bytes;             /* of memory */
     double count_seconds, merge_seconds;
 };

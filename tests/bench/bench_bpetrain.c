@@ -1,7 +1,7 @@
 /* bench_bpetrain - seconds that byte pair encoding takes to train on a list of counted words.
  *   bench_bpetrain WORDS [size=30000] [ties=hf|spm] [symbols=chars|bytes|letters] [min=0]
  *       [prefix=] [suffix=] [max=0] [limit=0] [coverage=1] [score=count|likelihood]
- *       [rules=] [initial=] [special=]... [memory=0] [threads=1] [rounds=1] [print=0]
+ *       [rules=] [initial=] [special=]... [memory=0] [pairs=0] [threads=1] [rounds=1] [print=0]
  * WORDS: lines of a count, a blank and the word.  rules: letters of d (split_digits), n (not
  * by_number), s (not by_unicode_script), w (not by_whitespace), x (whitespace_suffix), o
  * (whitespace_only_pieces).  print: the merges and tokens. */
@@ -141,6 +141,8 @@ int main(int argc, char **argv)
             special[o.nspecials++] = str(v);
         else if (!strcmp(k, "memory"))
             o.memory = strtoull(v, NULL, 10);
+        else if (!strcmp(k, "pairs"))
+            o.pairs_max = strtoull(v, NULL, 10);
         else if (!strcmp(k, "threads"))
             o.nthreads = (unsigned)strtoul(v, NULL, 10);
         else if (!strcmp(k, "rounds"))
@@ -162,10 +164,11 @@ int main(int argc, char **argv)
         double cpu = (double)(clock() - began) / CLOCKS_PER_SEC;
         fprintf(stderr,
                 "%zu words: %zu tokens, %zu merges, %" PRIu64 " pairs, %" PRIu64
-                " symbols, %.1f MB; count %.3f s, merge %.3f s; CPU %.3f s\n",
+                " symbols, %" PRIu64
+                " rounds, %.1f MB; count %.3f s, merge %.3f s; CPU %.3f s\n",
                 list.n, t->n, t->nmerges, t->stats.pairs, t->stats.symbols,
-                1e-6 * (double)t->stats.peak_bytes, t->stats.count_seconds,
-                t->stats.merge_seconds, cpu);
+                t->stats.rounds, 1e-6 * (double)t->stats.peak_bytes,
+                t->stats.count_seconds, t->stats.merge_seconds, cpu);
         if (show && i == 0)
             print(t);
         tsl_bpetrain_destroy(t);

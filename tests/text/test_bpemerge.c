@@ -13,6 +13,12 @@ static struct tsl_bpemerge *make(const struct tsl_bpemerge_opts *o)
     return m;
 }
 
+static void put(struct tsl_bpemerge *m, const uint32_t *ids, size_t n, uint64_t count)
+{
+    struct tsl_err err = { 0 };
+    assert_ok(tsl_bpemerge_word(m, ids, n, count, &err), &err);
+}
+
 static void start(struct tsl_bpemerge *m, size_t nids)
 {
     struct tsl_err err = { 0 };
@@ -47,10 +53,9 @@ static void the_best_pair_comes_most_often_then_has_the_smallest_ids(void **stat
     (void)state;
     const uint32_t a[] = { 0, 1, 2 }, b[] = { 2, 1, 0 };
     struct tsl_bpemerge_pair p;
-    struct tsl_bpemerge *m =
-        make(&(struct tsl_bpemerge_opts){ .nslots = 6, .nwords = 2 });
-    tsl_bpemerge_word(m, a, 3, 5);
-    tsl_bpemerge_word(m, b, 3, 4);
+    struct tsl_bpemerge *m = make(&(struct tsl_bpemerge_opts){ 0 });
+    put(m, a, 3, 5);
+    put(m, b, 3, 4);
     start(m, 3);
     assert_best(m, &p, 0, 1, 5);
     apply(m, &p, 3);
@@ -71,9 +76,8 @@ static void overlaps_are_counted_and_merged_from_the_left(void **state)
     (void)state;
     const uint32_t a[] = { 0, 0, 0, 0, 0 };
     struct tsl_bpemerge_pair p;
-    struct tsl_bpemerge *m =
-        make(&(struct tsl_bpemerge_opts){ .nslots = 5, .nwords = 1 });
-    tsl_bpemerge_word(m, a, 5, 3);
+    struct tsl_bpemerge *m = make(&(struct tsl_bpemerge_opts){ 0 });
+    put(m, a, 5, 3);
     start(m, 1);
     assert_best(m, &p, 0, 0, 12);
     apply(m, &p, 1); /* 1 1 0 */
@@ -113,12 +117,11 @@ static void long_words_are_merged_as_short_ones(void **state)
     static uint64_t count[200][200];
     struct rnd r = rnd_make(3, "bpemerge");
     for (uint32_t nids = 1; nids < 20; nids += 3) {
-        struct tsl_bpemerge *m =
-            make(&(struct tsl_bpemerge_opts){ .nslots = LEN, .nwords = 1 });
+        struct tsl_bpemerge *m = make(&(struct tsl_bpemerge_opts){ 0 });
         size_t n = LEN;
         for (size_t i = 0; i < LEN; i++)
             s[i] = (uint32_t)rnd_below(&r, nids);
-        tsl_bpemerge_word(m, s, n, 1);
+        put(m, s, n, 1);
         start(m, nids);
         for (uint32_t id = nids; id < 200; id++) {
             struct tsl_bpemerge_pair p;
@@ -153,9 +156,9 @@ static void pairs_that_are_not_allowed_do_not_come(void **state)
     (void)state;
     const uint32_t a[] = { 1, 2, 1, 1, 3, 3 };
     struct tsl_bpemerge_pair p;
-    struct tsl_bpemerge *m = make(&(struct tsl_bpemerge_opts){
-        .nslots = 6, .nwords = 1, .allowed = odd_ones_only });
-    tsl_bpemerge_word(m, a, 6, 1);
+    struct tsl_bpemerge *m =
+        make(&(struct tsl_bpemerge_opts){ .allowed = odd_ones_only });
+    put(m, a, 6, 1);
     start(m, 4);
     assert_best(m, &p, 1, 1, 1);
     apply(m, &p, 4);
@@ -170,10 +173,9 @@ static void a_pair_with_an_id_that_is_there_comes_again(void **state)
     (void)state;
     const uint32_t a[] = { 0, 1 }, b[] = { 2, 3, 1 };
     struct tsl_bpemerge_pair p;
-    struct tsl_bpemerge *m =
-        make(&(struct tsl_bpemerge_opts){ .nslots = 5, .nwords = 2 });
-    tsl_bpemerge_word(m, a, 2, 9);
-    tsl_bpemerge_word(m, b, 3, 2);
+    struct tsl_bpemerge *m = make(&(struct tsl_bpemerge_opts){ 0 });
+    put(m, a, 2, 9);
+    put(m, b, 3, 2);
     start(m, 4);
     assert_best(m, &p, 0, 1, 9);
     apply(m, &p, 4);
@@ -185,18 +187,20 @@ static void a_pair_with_an_id_that_is_there_comes_again(void **state)
     tsl_bpemerge_destroy(m);
 }
 
-static void too_many_symbols_are_refused_before_memory_is_taken(void **state)
+static void words_beyond_memory_are_refused(void **state)
 {
     (void)state;
+    const uint32_t a[] = { 0, 1, 2, 3 };
     struct tsl_err err = { 0 };
-    struct tsl_bpemerge *m = NULL;
-    struct tsl_bpemerge_opts o = { .nslots = (size_t)1 << 31, .nwords = 1 };
-    assert_err(tsl_bpemerge_create(&m, &o, &err), TSL_EUSAGE, &err, "2^31");
-    o = (struct tsl_bpemerge_opts){ .nslots = 1 << 30,
-                                    .nwords = 1 << 20,
-                                    .memory = 1 << 20 };
-    assert_err(tsl_bpemerge_create(&m, &o, &err), TSL_ENOMEM, &err, "rare words");
-    assert_null(m);
+    struct tsl_bpemerge *m = make(&(struct tsl_bpemerge_opts){ .memory = 1 << 20 });
+    int rc = 0;
+    for (size_t i = 0; i < 100000 && rc == 0; i++) {
+        assert_false(tsl_bpemerge_is_over(m));
+        rc = tsl_bpemerge_word(m, a, 4, 1, &err);
+    }
+    assert_err(rc, TSL_ENOMEM, &err, "more than 1048576 bytes");
+    assert_true(tsl_bpemerge_is_over(m));
+    tsl_bpemerge_destroy(m);
     tsl_bpemerge_destroy(NULL);
 }
 
@@ -208,7 +212,7 @@ int main(void)
         TEST(long_words_are_merged_as_short_ones),
         TEST(pairs_that_are_not_allowed_do_not_come),
         TEST(a_pair_with_an_id_that_is_there_comes_again),
-        TEST(too_many_symbols_are_refused_before_memory_is_taken),
+        TEST(words_beyond_memory_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -517,26 +517,91 @@ static void words_may_be_of_any_length(void **state)
     free(text);
 }
 
-static void memory_is_bounded_or_the_need_is_told(void **state)
+static void assert_same(const struct tsl_bpetrain *t, const struct tsl_bpetrain *u)
 {
-    (void)state;
-    struct tsl_err err = { 0 };
-    struct tsl_bpetrain_opts o = tsl_bpetrain_defaults();
-    struct tsl_wordlist list = pretokenized(tsl_pretok_create_whitespace(NULL));
-    struct tsl_bpetrain *t, *u;
-    assert_ok(tsl_bpetrain_run(&t, &list, &o, &err), &err);
-    o.memory = 64 << 10;
-    assert_err(tsl_bpetrain_run(&u, &list, &o, &err), TSL_ENOMEM, &err,
-               "more than 65536");
-    o.memory = t->stats.peak_bytes;
-    o.nthreads = 3;
-    assert_ok(tsl_bpetrain_run(&u, &list, &o, &err), &err);
     assert_int_equal(t->n, u->n);
+    assert_int_equal(t->nmerges, u->nmerges);
     assert_memory_equal(t->end, u->end, t->n * sizeof *t->end);
     assert_memory_equal(t->bytes, u->bytes, t->end[t->n - 1]);
-    tsl_bpetrain_destroy(t);
-    tsl_bpetrain_destroy(u);
+    assert_memory_equal(t->count, u->count, t->n * sizeof *t->count);
+    for (size_t i = 0; i < t->nmerges; i++) {
+        assert_int_equal(t->merges[i].left, u->merges[i].left);
+        assert_int_equal(t->merges[i].right, u->merges[i].right);
+        assert_int_equal(t->merges[i].id, u->merges[i].id);
+        assert_int_equal(t->merges[i].count, u->merges[i].count);
+    }
+}
+
+static void memory_decides_how_many_rounds_there_are_and_no_more(void **state)
+{
+    (void)state;
+    struct tsl_wordlist list = pretokenized(tsl_pretok_create_whitespace(NULL));
+    for (int kind = 0; kind < 3; kind++) {
+        struct tsl_err err = { 0 };
+        struct tsl_bpetrain_opts o = tsl_bpetrain_defaults();
+        struct tsl_bpetrain *t, *u;
+        o.ties = kind == 1 ? TSL_BPETRAIN_SPM : TSL_BPETRAIN_HF;
+        o.max_token_length = kind == 2 ? 6 : 0;
+        if (kind == 2)
+            o.prefix = str("##");
+        o.size = 3000;
+        assert_ok(tsl_bpetrain_run(&t, &list, &o, &err), &err);
+        assert_int_equal(t->stats.rounds, 1);
+        for (o.pairs_max = 10; o.pairs_max < 3000; o.pairs_max *= 5) {
+            assert_ok(tsl_bpetrain_run(&u, &list, &o, &err), &err);
+            assert_true(u->stats.rounds > 1 || o.pairs_max > 300);
+            assert_same(t, u);
+            tsl_bpetrain_destroy(u);
+        }
+        o.pairs_max = 0;
+        o.memory = 1 << 20;
+        o.nthreads = 3;
+        assert_ok(tsl_bpetrain_run(&u, &list, &o, &err), &err);
+        assert_true(u->stats.peak_bytes <= o.memory);
+        assert_same(t, u);
+        tsl_bpetrain_destroy(u);
+        o.memory = 64 << 10;
+        assert_err(tsl_bpetrain_run(&u, &list, &o, &err), TSL_ENOMEM, &err,
+                   "takes more than");
+        tsl_bpetrain_destroy(t);
+    }
     tsl_wordlist_fini(&list);
+}
+
+/* Few letters: the same token comes of different pairs, and Hugging Face's counts of pairs
+ * that were merged come to matter. */
+static void rounds_end_well_where_a_token_comes_again(void **state)
+{
+    (void)state;
+    struct rnd r = rnd_make(5, "rounds");
+    for (int i = 0; i < 200; i++) {
+        struct tsl_err err = { 0 };
+        struct tsl_wordlist_maker m = { 0 };
+        struct tsl_wordlist list;
+        struct tsl_bpetrain_opts o = tsl_bpetrain_defaults();
+        struct tsl_bpetrain *t, *u;
+        char word[64] = { 0 };
+        for (int n = 0; n < 60; n++) { /* in byte order: each begins with its number */
+            size_t len = (size_t)snprintf(word, 8, "%02d", n);
+            size_t end = len + 1 + rnd_below(&r, 24);
+            uint64_t letters = 1 + rnd_below(&r, 2);
+            for (; len < end; len++)
+                word[len] = (char)('a' + rnd_below(&r, letters));
+            assert_ok(tsl_wordlist_put(&m, (struct tsl_slice){ (uint8_t *)word, len },
+                                       1 + rnd_below(&r, 20), &err),
+                      &err);
+        }
+        tsl_wordlist_finish(&m, &list);
+        o.ties = i % 4 == 3 ? TSL_BPETRAIN_SPM : TSL_BPETRAIN_HF;
+        o.size = 100 + i;
+        assert_ok(tsl_bpetrain_run(&t, &list, &o, &err), &err);
+        o.pairs_max = 1 + rnd_below(&r, 20);
+        assert_ok(tsl_bpetrain_run(&u, &list, &o, &err), &err);
+        assert_same(t, u);
+        tsl_bpetrain_destroy(t);
+        tsl_bpetrain_destroy(u);
+        tsl_wordlist_fini(&list);
+    }
 }
 
 static void refuse(const struct tsl_bpetrain_opts *o, const char *text, int code,
@@ -650,7 +715,8 @@ int main(void)
         TEST(byte_pieces_and_specials_come_first),
         TEST(all_bytes_are_an_alphabet),
         TEST(words_may_be_of_any_length),
-        TEST(memory_is_bounded_or_the_need_is_told),
+        TEST(memory_decides_how_many_rounds_there_are_and_no_more),
+        TEST(rounds_end_well_where_a_token_comes_again),
         TEST(what_does_not_fit_is_refused),
         TEST(no_words_give_the_specials),
         TEST(any_failing_allocation_is_told),
