@@ -20,6 +20,7 @@ struct tsl_addedtok {
     struct tsl_vocab *by_id;      /* id to content */
     uint32_t size;                /* highest id + 1 */
     struct matcher matcher[2];    /* raw, normalised */
+    uint8_t *shown;               /* normalised contents */
 };
 
 struct tsl_addedtok *tsl_addedtok_create(struct tsl_err *err)
@@ -53,6 +54,7 @@ void tsl_addedtok_destroy(struct tsl_addedtok *a)
     tsl_vocab_destroy(a->by_content);
     tsl_vocab_destroy(a->by_id);
     tsl_mem_free(a->list);
+    tsl_mem_free(a->shown);
     tsl_mem_free(a);
 }
 
@@ -61,8 +63,13 @@ int tsl_addedtok_put(struct tsl_addedtok *a, const struct tsl_addedtok_def *def,
 {
     struct tsl_addedtok_def d = *def;
     int64_t known = tsl_vocab_find(a->by_content, def->content);
-    if (known >= 0)
-        a->list[known].special |= def->special;
+    if (known >= 0) {
+        struct tsl_addedtok_def *old = &a->list[known];
+        d.content = old->content;
+        d.id = old->id;
+        d.special |= old->special;
+        *old = d;
+    }
     if (known >= 0 || !def->content.len)
         return 0;
     int rc =
@@ -144,6 +151,39 @@ static int build_one(struct tsl_addedtok *a, int which, tsl_addedtok_normalize *
     return rc;
 }
 
+/* What each token is decoded to. */
+static int build_shown(struct tsl_addedtok *a, tsl_addedtok_normalize *normalize,
+                       void *ctx, struct tsl_err *err)
+{
+    uint8_t *arena = NULL;
+    size_t used = 0, cap = 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < a->n; i++) {
+        struct tsl_addedtok_def *d = &a->list[i];
+        d->shown = d->content;
+        if (!d->normalized || !normalize)
+            continue;
+        rc = normalize(ctx, d->content, &d->shown, err);
+        if (rc == 0)
+            rc = tsl_mem_grow(&arena, &cap, used + d->shown.len + 1, 1, "added tokens",
+                              err);
+        if (rc < 0)
+            break;
+        if (d->shown.len)
+            memcpy(arena + used, d->shown.data, d->shown.len);
+        used += d->shown.len;
+    }
+    used = 0;
+    for (size_t i = 0; rc == 0 && i < a->n; i++)
+        if (a->list[i].normalized && normalize) {
+            a->list[i].shown.data = arena + used;
+            used += a->list[i].shown.len;
+        }
+    tsl_mem_free(a->shown);
+    a->shown = arena;
+    return rc;
+}
+
 int tsl_addedtok_build(struct tsl_addedtok *a, tsl_addedtok_normalize *normalize,
                        void *ctx, struct tsl_err *err)
 {
@@ -151,7 +191,7 @@ int tsl_addedtok_build(struct tsl_addedtok *a, tsl_addedtok_normalize *normalize
     int rc = build_one(a, 0, NULL, NULL, err);
     if (rc == 0)
         rc = build_one(a, 1, normalize, ctx, err);
-    return rc;
+    return rc < 0 ? rc : build_shown(a, normalize, ctx, err);
 }
 
 size_t tsl_addedtok_count(const struct tsl_addedtok *a)
@@ -288,7 +328,7 @@ int tsl_addedtok_split(const struct tsl_addedtok *a, bool normalized,
             stop = begin; /* white space that the token before has taken */
         if (done < begin)
             rc = piece(p, TSL_VOCAB_NONE, done, begin, err);
-        if (rc == 0)
+        if (rc == 0 && begin < stop) /* else nothing is left of it: the peer drops it */
             rc = piece(p, d->id, begin, stop, err);
         done = stop;
     }

@@ -19,6 +19,8 @@
 
 struct tsl_addedtok_def {
     struct tsl_slice content;
+    struct tsl_slice
+        shown;           /* by build: as it is decoded, normalised where it is so found */
     uint32_t id;         /* set by add: what the file says is not trusted */
     bool single_word;    /* only where no word character is beside it */
     bool lstrip, rstrip; /* takes the white space before, behind it, too */
@@ -32,8 +34,8 @@ struct tsl_addedtok *tsl_addedtok_create(struct tsl_err *err);
 void tsl_addedtok_destroy(struct tsl_addedtok *a);
 
 /* Adds a copy.  Its id: the one of the same content in the model's vocabulary v (may be
- * NULL), else the next behind v_count and all added so far.  The same content again only
- * may make the token special; empty content is ignored.  *id: the id, or
+ * NULL), else the next behind v_count and all added so far.  The same content again
+ * replaces what was said of it, but once special it stays so; empty content is ignored.  *id: the id, or
  * TSL_VOCAB_NONE.  TSL_EFORMAT where there is no room for an id. */
 int tsl_addedtok_add(struct tsl_addedtok *a, const struct tsl_vocab *v, size_t v_count,
                      const struct tsl_addedtok_def *def, int64_t *id,

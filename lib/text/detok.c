@@ -192,6 +192,11 @@ int tsl_detok_add_ctc(struct tsl_detok *d, struct tsl_slice pad, struct tsl_slic
                err);
 }
 
+bool tsl_detok_is_empty(const struct tsl_detok *d)
+{
+    return d->n == 0;
+}
+
 /* ---- steps ---------------------------------------------------------------------------- */
 
 static struct tsl_slice text(const char *s)
@@ -209,12 +214,35 @@ static bool begins(struct tsl_slice s, struct tsl_slice with)
     return s.len >= with.len && (!with.len || memcmp(s.data, with.data, with.len) == 0);
 }
 
+/* by in front of each character, and at the end: what replacing nothing means in Rust. */
+static int spread(struct tsl_detok_list *l, size_t from, struct tsl_slice by,
+                  struct tsl_err *err)
+{
+    size_t n = 1;
+    for (size_t i = from; i < l->len; i++)
+        n += (l->bytes[i] & 0xc0) != 0x80;
+    int rc = by.len ? tsl_mem_grow(&l->bytes, &l->cap, l->len + n * by.len + 1, 1,
+                                   "decoded text", err)
+                    : 0;
+    if (rc < 0 || !by.len)
+        return rc;
+    size_t i = l->len, to = l->len += n * by.len;
+    memcpy(l->bytes + (to -= by.len), by.data, by.len);
+    while (i > from) {
+        uint8_t c = l->bytes[--i];
+        l->bytes[--to] = c;
+        if ((c & 0xc0) != 0x80)
+            memcpy(l->bytes + (to -= by.len), by.data, by.len);
+    }
+    return 0;
+}
+
 /* Replaces what in the string that l is being given, its bytes from `from` on. */
 static int replace_in(struct tsl_detok_list *l, size_t from, struct tsl_slice what,
                       struct tsl_slice by, struct tsl_err *err)
 {
     if (!what.len)
-        return 0;
+        return spread(l, from, by, err);
     while (from < l->len) {
         uint8_t *at = memmem(l->bytes + from, l->len - from, what.data, what.len);
         if (!at)

@@ -35,6 +35,9 @@ struct tsl_detok;
 struct tsl_detok *tsl_detok_create(struct tsl_err *err);
 void tsl_detok_destroy(struct tsl_detok *d);
 
+/* Whether there is no component. */
+bool tsl_detok_is_empty(const struct tsl_detok *d);
+
 /* Each puts one component at the end of the chain. */
 int tsl_detok_add_wordpiece(struct tsl_detok *d, struct tsl_slice prefix, bool cleanup,
                             struct tsl_err *err);

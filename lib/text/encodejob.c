@@ -44,7 +44,8 @@ struct segment {
 struct worker {
     struct tsl_coder *coder;
     struct tsl_tokens tok, wrapped, fin;
-    struct tsl_row *texts, *units; /* of the chunk: two a row for pairs */
+    struct tsl_tokens_store texts_of_tokens; /* of all three */
+    struct tsl_row *texts, *units;           /* of the chunk: two a row for pairs */
     size_t units_cap, nunits;
     size_t *first_unit, *ends; /* of each row; of each unit, in tok */
     size_t ends_cap;
@@ -240,7 +241,9 @@ static int put_part(const struct job *j, struct tsl_outbuf *b, enum part part,
     for (size_t i = s->from; i < s->to && rc == 0; i++) {
         if (part == PART_TOKENS) {
             const uint64_t *at = &j->spelled_at[t->ids[i]];
-            rc = put(b, j->spelled + at[0], (size_t)(at[1] - at[0]), err);
+            struct tsl_slice said = tsl_tokens_text(t, i);
+            rc = said.data ? tsl_outbuf_quoted(b, said.data, said.len, err)
+                           : put(b, j->spelled + at[0], (size_t)(at[1] - at[0]), err);
         } else if (part == PART_TYPES) {
             rc = put(b, types[i] ? "1" : "0", 1, err);
         } else {
@@ -319,6 +322,7 @@ static int worker_init(const struct job *j, struct worker *w, size_t memory,
     tsl_tokens_init(&w->tok, j->want);
     tsl_tokens_init(&w->wrapped, j->want);
     tsl_tokens_init(&w->fin, j->want);
+    w->tok.store = w->wrapped.store = w->fin.store = &w->texts_of_tokens;
     w->texts = tsl_mem_alloc(2 * CHUNK_ROWS, sizeof *w->texts, "rows", err);
     w->first_unit = tsl_mem_alloc(CHUNK_ROWS + 1, sizeof *w->first_unit, "rows", err);
     w->coder = tsl_coder_create(j->t, memory, err);
@@ -331,6 +335,7 @@ static void worker_fini(struct worker *w)
     tsl_tokens_fini(&w->tok);
     tsl_tokens_fini(&w->wrapped);
     tsl_tokens_fini(&w->fin);
+    tsl_tokens_store_fini(&w->texts_of_tokens);
     tsl_mem_free(w->texts);
     tsl_mem_free(w->first_unit);
     tsl_mem_free(w->units);
@@ -441,40 +446,6 @@ static int encode_units(struct worker *w, const uint8_t *bytes, struct tsl_token
     return tsl_err_pass(err, &why);
 }
 
-/* Adds tokens [from, to) of t behind those of out. */
-static int append(struct tsl_tokens *out, const struct tsl_tokens *t, size_t from,
-                  size_t to, struct tsl_err *err)
-{
-    size_t n = to - from;
-    int rc = tsl_tokens_reserve(out, n, err);
-    if (rc < 0 || n == 0)
-        return rc;
-    memcpy(out->ids + out->n, t->ids + from, n * sizeof *t->ids);
-    if (out->want & TSL_WANT_SPANS) {
-        memcpy(out->begin + out->n, t->begin + from, n * sizeof *t->begin);
-        memcpy(out->end + out->n, t->end + from, n * sizeof *t->end);
-    }
-    if (out->want & TSL_WANT_MARKS)
-        memcpy(out->marks + out->n, t->marks + from, n);
-    out->n += n;
-    return 0;
-}
-
-static struct tsl_tokens view(const struct tsl_tokens *t, size_t from, size_t to)
-{
-    struct tsl_tokens v = *t;
-    v.ids += from;
-    if (v.want & TSL_WANT_SPANS) {
-        v.begin += from;
-        v.end += from;
-    }
-    if (v.want & TSL_WANT_MARKS)
-        v.marks += from;
-    v.n = to - from;
-    v.cap = 0;
-    return v;
-}
-
 /* Puts the template around a text's tokens, or a pair's, and adds the result to fin. */
 static int wrap(const struct job *j, struct worker *w, struct tsl_tokens *fin,
                 const struct tsl_tokens *a, const struct tsl_tokens *b,
@@ -490,7 +461,7 @@ static int wrap(const struct job *j, struct worker *w, struct tsl_tokens *fin,
         if (rc == 0 && w->wrapped.n)
             memcpy(w->types + fin->n, w->wrap_types, w->wrapped.n);
     }
-    return rc < 0 ? rc : append(fin, &w->wrapped, 0, w->wrapped.n, err);
+    return rc < 0 ? rc : tsl_tokens_append(fin, &w->wrapped, 0, w->wrapped.n, err);
 }
 
 /* Characters before each byte of p[0, n), and at its end. */
@@ -582,9 +553,9 @@ static int finish_row(const struct job *j, struct worker *w, struct item *it,
         if (from == to && (j->o->sentences || !j->o->specials))
             continue;
         if (j->o->specials) {
-            struct tsl_tokens a = view(tok, from, to), b;
+            struct tsl_tokens a = tsl_tokens_view(tok, from, to), b;
             if (j->o->pair) {
-                b = view(tok, to, w->ends[u + 1]);
+                b = tsl_tokens_view(tok, to, w->ends[u + 1]);
                 u++;
             }
             from = fin->n;
@@ -633,6 +604,7 @@ static int do_rows(const struct job *j, struct worker *w, struct item *it, uint8
     w->first_unit[n] = w->nunits;
     if (!direct)
         tsl_tokens_reset(tok);
+    w->texts_of_tokens.len = 0;
     size_t begin = tok->n, failed = SIZE_MAX;
     struct tsl_err why = { 0 };
     rc = encode_units(w, bytes, tok, &failed, &why);
@@ -734,6 +706,7 @@ static void long_begin(struct longrow *l)
     l->begun = false;
     l->base = l->base_chars = l->tokens = l->bytes = 0;
     l->sentences = l->seg_from = 0;
+    l->w.texts_of_tokens.len = 0;
     tsl_tokens_reset(&l->all);
 }
 
@@ -756,9 +729,9 @@ static int long_put(struct job *j, const struct tsl_tokens *t, struct tsl_err *e
         rc = tsl_tokstream_writer_put(j->stream, t->ids, t->marks, t->n, err);
         break;
     case TSL_ENCODE_JSONL:
-        if ((l->all.n + t->n) * 13 > j->plan.whole_max)
+        if ((l->all.n + t->n) * 17 + l->w.texts_of_tokens.len > j->plan.whole_max)
             return too_long(j, "the tokens of a row take more", err);
-        rc = append(&l->all, t, 0, t->n, err);
+        rc = tsl_tokens_append(&l->all, t, 0, t->n, err);
         break;
     }
     l->begun = true;
@@ -943,6 +916,7 @@ static int long_whole(struct job *j, struct tsl_err *err)
     if (j->o->pair || wraps_whole(j)) {
         struct item it = { .out = l->out };
         it.tok.want = j->want;
+        it.tok.store = &l->w.texts_of_tokens;
         int rc = do_rows(j, &l->w, &it, l->buf, &row, 1, err);
         if (rc == 0 && it.rc < 0)
             rc = row_error(j, 0, it.rc, &it.err, err);
@@ -987,6 +961,7 @@ static int long_piece(struct job *j, const struct tsl_rowbatch *b, struct tsl_er
         if (!l->w.coder) {
             rc = worker_init(j, &l->w, CODER_MIN, err);
             tsl_tokens_init(&l->all, j->want);
+            l->all.store = &l->w.texts_of_tokens;
             l->out.sink = j->stream ? NULL : &j->sink;
         }
         long_begin(l);
@@ -1116,9 +1091,9 @@ static int find_template(struct job *j, struct tsl_err *err)
     while (rc == 0 && at < all.n && all.ids[at] != UINT32_MAX)
         at++;
     if (rc == 0)
-        rc = append(&j->prefix, &all, 0, at, err);
+        rc = tsl_tokens_append(&j->prefix, &all, 0, at, err);
     if (rc == 0 && at < all.n)
-        rc = append(&j->suffix, &all, at + 1, all.n, err);
+        rc = tsl_tokens_append(&j->suffix, &all, at + 1, all.n - at - 1, err);
     tsl_tokens_fini(&one);
     tsl_tokens_fini(&all);
     return rc;
@@ -1265,6 +1240,8 @@ int tsl_encodejob_run(const struct tsl_encodejob_opts *o, const struct tsl_token
              : o->format == TSL_ENCODE_STREAM ? TSL_WANT_MARKS
              : o->pair && wraps_whole(&j)     ? TSL_WANT_MARKS
                                               : 0;
+    if (json_out(&j) && tsl_tokenizer_says(j.t))
+        j.want |= TSL_WANT_TEXTS;
     tsl_tokens_init(&j.longrow.all, j.want);
     rc = set_up(&j, &pool, err);
     if (rc == 0) {

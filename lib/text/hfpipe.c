@@ -87,7 +87,7 @@ struct tsl_slice tsl_hfpipe_token(const struct tsl_hfpipe *p, uint32_t id)
 {
     const struct tsl_addedtok_def *d = tsl_addedtok_by_id(p->added, id);
     if (d)
-        return d->content;
+        return d->shown;
     return p->vocab ? tsl_vocab_token(p->vocab, id) : (struct tsl_slice){ NULL, 0 };
 }
 
@@ -197,6 +197,10 @@ static int encode_piece(struct coder *c, const struct tsl_atext *t,
             marks |= TSL_TOKEN_WORD_START;
         c->unknown += (marks & TSL_TOKEN_UNKNOWN) != 0;
         rc = tsl_tokens_add(out, c->tokens.ids[i], from, to, marks, err);
+        if (rc == 0 && (marks & TSL_TOKEN_UNKNOWN) &&
+            c->pipe->model == TSL_HFPIPE_UNIGRAM)
+            rc = tsl_tokens_say(out, (struct tsl_slice){ s.data + begin, end - begin },
+                                false, err);
     }
     return rc;
 }
@@ -221,9 +225,12 @@ static int added_token(const struct coder *c, const struct tsl_atext *t,
         tsl_addedtok_by_id(c->pipe->added, (uint32_t)piece->id);
     uint32_t from, to;
     sources(t, piece->begin, piece->end, &from, &to);
-    return tsl_tokens_add(
+    struct tsl_slice s = { t->bytes + piece->begin, piece->end - piece->begin };
+    int rc = tsl_tokens_add(
         out, (uint32_t)piece->id, from, to,
         TSL_TOKEN_WORD_START | (d && d->special ? TSL_TOKEN_SPECIAL : 0U), err);
+    bool same = d && d->shown.len == s.len && memcmp(d->shown.data, s.data, s.len) == 0;
+    return rc < 0 || same ? rc : tsl_tokens_say(out, s, false, err);
 }
 
 /* What stands in c->text, between tokens of the raw text. */

@@ -94,8 +94,9 @@ int tsl_hfpipe_build(struct tsl_hfpipe *p, struct tsl_err *err);
  * needs them, a fast one in its place has its own. */
 int tsl_hfpipe_finish(struct tsl_hfpipe *p, struct tsl_err *err);
 
-/* The token's text: an added token's content, else as the model's vocabulary has it; data
- * NULL: no token has this id. */
+/* The token's text: an added token's content (normalised, where the token is looked for in
+ * normalised text: so the peer decodes since 0.23), else as the model's vocabulary has it;
+ * data NULL: no token has this id. */
 struct tsl_slice tsl_hfpipe_token(const struct tsl_hfpipe *p, uint32_t id);
 
 /* All ids are below this. */

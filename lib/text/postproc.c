@@ -225,8 +225,9 @@ void tsl_postproc_trim(const struct tsl_postproc *p, struct tsl_slice token, boo
     size_t trail = p->ntrims ? trailing(token) : 0;
     for (unsigned k = 0; k < p->ntrims; k++) {
         size_t n = lead, b = *begin, e = *end;
-        if (n && first && p->trim_prefix[k])
-            n--;
+        /* more than the one blank that was put in front were there before */
+        if (n == 1 && first && p->trim_prefix[k])
+            n = 0;
         for (; n && b < e; n--) {
             uint32_t cp;
             b += tsl_utf8_decode(text.data + b, text.data + text.len, &cp);
@@ -354,15 +355,7 @@ static struct tsl_tokens made(const struct tsl_tokens *t, bool second,
         return v;
     }
     v.n = made_left(t, marks, o->truncation->max_length);
-    size_t skip = t->n - v.n;
-    v.ids += skip;
-    if (t->want & TSL_WANT_SPANS) {
-        v.begin += skip;
-        v.end += skip;
-    }
-    if (marks)
-        v.marks += skip;
-    return v;
+    return tsl_tokens_view(t, t->n - v.n, t->n);
 }
 
 static size_t padded(const struct tsl_padding *pad, size_t n)
@@ -383,32 +376,10 @@ static void put_ids(struct tsl_tokens *out, uint32_t id, size_t count)
             out->begin[out->n] = out->end[out->n] = 0;
         if (out->want & TSL_WANT_MARKS)
             out->marks[out->n] = TSL_TOKEN_SPECIAL;
+        if (out->want & TSL_WANT_TEXTS)
+            out->texts[out->n] = 0;
         out->n++;
     }
-}
-
-static void put_tokens(struct tsl_tokens *out, const struct tsl_tokens *t, size_t from,
-                       size_t n)
-{
-    if (!n)
-        return;
-    memcpy(out->ids + out->n, t->ids + from, n * sizeof *t->ids);
-    if (out->want & TSL_WANT_SPANS) {
-        if (t->want & TSL_WANT_SPANS) {
-            memcpy(out->begin + out->n, t->begin + from, n * sizeof *t->begin);
-            memcpy(out->end + out->n, t->end + from, n * sizeof *t->end);
-        } else {
-            memset(out->begin + out->n, 0, n * sizeof *t->begin);
-            memset(out->end + out->n, 0, n * sizeof *t->end);
-        }
-    }
-    if (out->want & TSL_WANT_MARKS) {
-        if (t->want & TSL_WANT_MARKS)
-            memcpy(out->marks + out->n, t->marks + from, n);
-        else
-            memset(out->marks + out->n, 0, n);
-    }
-    out->n += n;
 }
 
 int tsl_postproc_wrap(const struct tsl_postproc *p, const struct tsl_tokens *a,
@@ -446,16 +417,17 @@ int tsl_postproc_wrap(const struct tsl_postproc *p, const struct tsl_tokens *a,
         if (piece->kind == TSL_POSTPROC_ID)
             put_ids(out, piece->id, 1);
         else
-            put_tokens(out, &texts[k],
-                       o->truncation && o->truncation->left ? texts[k].n - count : 0,
-                       count);
+            rc = tsl_tokens_append(
+                out, &texts[k],
+                o->truncation && o->truncation->left ? texts[k].n - count : 0, count,
+                err); /* there is room */
     }
     if (pad && !o->padding->left) {
         if (type_ids)
             memset(*type_ids + out->n, o->padding->type_id, pad);
         put_ids(out, o->padding->id, pad);
     }
-    return 0;
+    return rc;
 }
 
 /* ---- with what was cut off ------------------------------------------------------------ */

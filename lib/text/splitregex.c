@@ -1,5 +1,8 @@
 #include "text/splitregex.h"
 
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -7,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/quote.h"
+#include "text/uniprop.h"
 
 enum { PATTERN_BYTES_MAX = 64 << 10 }; /* real ones have up to a few hundred */
 
@@ -33,45 +37,45 @@ static void pcre_free(void *p, void *ctx)
 #define SPACE_SET                                                                        \
     "\\t-\\r\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}"  \
     "\\x{205f}\\x{3000}"
-/* Its \w: alphabetic, marks, decimal digits, connectors, and the numbers of Latin-1.
- * PCRE2 10.42 lacks marks and connectors, and has all of \p{N}. */
-#define WORD_SET                                                                         \
-    "\\p{L}\\p{M}\\p{Nl}\\p{Nd}\\p{Pc}\\xb2\\xb3\\xb9\\xbc-\\xbe\\x{24b6}-\\x{24e9}\\x{" \
-    "1f130}-\\x{1f149}"                                                                  \
-    "\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
 #define HEX_SET "0-9a-fA-F"
-/* Its \b is between that \w and its like. */
-#define AFTER_WORD "(?<=[" WORD_SET "])"
-#define NOT_AFTER_WORD "(?<![" WORD_SET "])"
-#define BEFORE_WORD "(?=[" WORD_SET "])"
-#define NOT_BEFORE_WORD "(?![" WORD_SET "])"
 
-static const struct {
-    char letter;
-    const char *set;
-} escapes[] = { { 's', SPACE_SET }, { 'w', WORD_SET }, { 'h', HEX_SET } };
+struct text {
+    char *p;
+    size_t n, cap;
+};
 
 struct rewrite {
     const char *p, *end, *start;
-    char *out;
-    size_t n, cap;
+    struct text out;
+    struct text word; /* the members of \w, once they were asked for */
     const char *name;
     struct tsl_err *err;
 };
 
-static int emit(struct rewrite *r, const char *s, size_t n)
+static int add(const struct rewrite *r, struct text *to, const char *s, size_t n)
 {
-    int rc = tsl_mem_grow(&r->out, &r->cap, r->n + n, 1, "a regular expression", r->err);
+    int rc =
+        tsl_mem_grow(&to->p, &to->cap, to->n + n + 1, 1, "a regular expression", r->err);
     if (rc < 0)
         return rc;
-    memcpy(r->out + r->n, s, n);
-    r->n += n;
+    memcpy(to->p + to->n, s, n);
+    to->n += n;
+    to->p[to->n] = '\0';
     return 0;
 }
 
-static int emit_text(struct rewrite *r, const char *s)
+static int add_text(const struct rewrite *r, struct text *to, const char *s)
 {
-    return emit(r, s, strlen(s));
+    return add(r, to, s, strlen(s));
+}
+
+static int add_both(const struct rewrite *r, struct text *to, const char *before,
+                    const struct text *t, const char *behind)
+{
+    int rc = add_text(r, to, before);
+    if (rc == 0 && t->n)
+        rc = add(r, to, t->p, t->n);
+    return rc < 0 ? rc : add_text(r, to, behind);
 }
 
 static int refuse(const struct rewrite *r, const char *why)
@@ -80,104 +84,535 @@ static int refuse(const struct rewrite *r, const char *why)
                        r->name, (size_t)(r->p - r->start), why);
 }
 
-/* An escape, within a class or not. */
-static int rewrite_escape(struct rewrite *r, bool in_class)
+/* ---- properties: PCRE2's Unicode is older than the peer's ---- */
+
+/* Which of our bits tell a category's members; all of `must` and none of `not`. */
+static const struct {
+    const char *name;
+    uint32_t must, not ;
+} categories[] = {
+    { "L", TSL_UNI_L, 0 },
+    { "Ll", TSL_UNI_LL, 0 },
+    { "Lu", TSL_UNI_LU, 0 },
+    { "Lo", TSL_UNI_L | TSL_UNI_UPPER | TSL_UNI_LOWER, 0 }, /* Lm, too: few
+                                                                are new */
+    { "N", TSL_UNI_N, 0 },
+    { "Nd", TSL_UNI_N | TSL_UNI_WORD, 0 },
+    { "No", TSL_UNI_N, TSL_UNI_WORD },
+    { "M", TSL_UNI_M, 0 },
+    { "P", TSL_UNI_P, 0 },
+    { "Po", TSL_UNI_P, 0 },
+    { "S", TSL_UNI_S, 0 },
+};
+
+static const struct {
+    const char *name, *category;
+} long_names[] = { { "Letter", "L" },
+                   { "Lowercase_Letter", "Ll" },
+                   { "Uppercase_Letter", "Lu" },
+                   { "Other_Letter", "Lo" },
+                   { "Titlecase_Letter", "Lt" },
+                   { "Modifier_Letter", "Lm" },
+                   { "Number", "N" },
+                   { "Decimal_Number", "Nd" },
+                   { "Digit", "Nd" },
+                   { "Letter_Number", "Nl" },
+                   { "Other_Number", "No" },
+                   { "Mark", "M" },
+                   { "Combining_Mark", "M" },
+                   { "Nonspacing_Mark", "Mn" },
+                   { "Spacing_Mark", "Mc" },
+                   { "Enclosing_Mark", "Me" },
+                   { "Punctuation", "P" },
+                   { "Punct", "P" },
+                   { "Connector_Punctuation", "Pc" },
+                   { "Dash_Punctuation", "Pd" },
+                   { "Open_Punctuation", "Ps" },
+                   { "Close_Punctuation", "Pe" },
+                   { "Initial_Punctuation", "Pi" },
+                   { "Final_Punctuation", "Pf" },
+                   { "Other_Punctuation", "Po" },
+                   { "Symbol", "S" },
+                   { "Math_Symbol", "Sm" },
+                   { "Currency_Symbol", "Sc" },
+                   { "Modifier_Symbol", "Sk" },
+                   { "Other_Symbol", "So" },
+                   { "Separator", "Z" },
+                   { "Space_Separator", "Zs" },
+                   { "Line_Separator", "Zl" },
+                   { "Paragraph_Separator", "Zp" },
+                   { "Control", "Cc" },
+                   { "Format", "Cf" },
+                   { "Private_Use", "Co" },
+                   { "Unassigned", "Cn" },
+                   { "Other", "C" } };
+
+/* Of scripts, what Unicode 15 and 16 added to those that are asked for. */
+static const struct {
+    const char *name, *more;
+} scripts[] = {
+    { "Han", "\\x{2ebf0}-\\x{2ee5d}\\x{31350}-\\x{323af}\\x{2b739}" },
+    { "Hiragana", "\\x{1b132}" },
+    { "Katakana", "\\x{1b155}" },
+    { "Cyrillic", "\\x{1c89}\\x{1c8a}\\x{1e030}-\\x{1e06d}\\x{1e08f}" },
+    { "Latin", "\\x{a7cb}-\\x{a7cd}\\x{a7da}-\\x{a7dc}\\x{1df25}-\\x{1df2a}" },
+};
+
+/* As names of properties are compared: without case, blanks, - and _. */
+static bool same_name(const char *a, size_t n, const char *b)
 {
-    if (r->end - r->p < 2)
-        return refuse(r, "a backslash at the end");
-    char c = r->p[1];
-    int rc = 0;
-    for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++) {
-        bool upper = c == escapes[i].letter - 'a' + 'A';
-        if (c != escapes[i].letter && !upper)
+    size_t i = 0;
+    for (;; i++, b++) {
+        while (i < n && (a[i] == '_' || a[i] == '-' || a[i] == ' '))
+            i++;
+        while (*b == '_' || *b == '-' || *b == ' ')
+            b++;
+        if (i == n || !*b)
+            return i == n && !*b;
+        if (tolower((unsigned char)a[i]) != tolower((unsigned char)*b))
+            return false;
+    }
+}
+
+static pcre2_code *compile_small(const char *pattern)
+{
+    int code;
+    PCRE2_SIZE at;
+    return pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF, &code,
+                         &at, NULL);
+}
+
+static size_t encode(uint32_t cp, uint8_t out[4])
+{
+    size_t n = cp < 0x80 ? 1 : cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
+    static const uint8_t lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+    for (size_t i = n; i-- > 1; cp >>= 6)
+        out[i] = (uint8_t)(0x80 | (cp & 0x3f));
+    out[0] = (uint8_t)(lead[n] | cp);
+    return n;
+}
+
+/* Adds what has the bits, and is no character yet for PCRE2. */
+static int add_newer(const struct rewrite *r, struct text *to, uint32_t must,
+                     uint32_t not )
+{
+    pcre2_code *code = compile_small("\\p{Cn}");
+    pcre2_match_data *m = code ? pcre2_match_data_create_from_pattern(code, NULL) : NULL;
+    uint32_t from = 0;
+    int rc = m ? 0 : tsl_err_nomem(r->err, 1, "a regular expression");
+    for (uint32_t cp = 0x300; rc == 0 && cp <= 0x110000; cp++) {
+        uint32_t is = cp < 0x110000 ? tsl_uniprop(cp) : 0;
+        uint8_t c[4];
+        char range[40];
+        bool newer = (is & must) == must && !(is & not ) &&
+                     pcre2_match(code, c, encode(cp, c), 0,
+                                 PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED, m, NULL) > 0;
+        if (newer && !from)
+            from = cp;
+        if (newer || !from)
             continue;
-        if (in_class && upper && c == 'S')
-            break; /* as PCRE2 has it: U+180E is missing */
-        if (in_class && upper)
-            return refuse(r, "\\W and \\H within a class are not supported");
-        r->p += 2;
-        if (in_class)
-            return emit_text(r, escapes[i].set);
-        rc = emit_text(r, upper ? "[^" : "[");
+        snprintf(range, sizeof range, "\\x{%" PRIx32 "}-\\x{%" PRIx32 "}", from, cp - 1);
+        rc = add_text(r, to, range);
+        from = 0;
+    }
+    pcre2_match_data_free(m);
+    pcre2_code_free(code);
+    return rc;
+}
+
+/* Alphabetic and Lowercase, and what they have had since Unicode 14 besides letters. */
+#define ALPHA_SET                                                                        \
+    "\\p{Alphabetic}\\x{363}-\\x{36f}\\x{897}\\x{c04}\\x{cf3}\\x{f82}\\x{f83}"           \
+    "\\x{1dd3}-\\x{1de6}\\x{10d69}\\x{10efc}\\x{11080}\\x{11081}\\x{11241}"              \
+    "\\x{113b8}-\\x{113c0}\\x{113c2}\\x{113c5}\\x{113c7}-\\x{113ca}\\x{113cc}\\x{113cd}" \
+    "\\x{11f00}\\x{11f01}\\x{11f03}\\x{11f34}-\\x{11f3a}\\x{11f3e}-\\x{11f40}"           \
+    "\\x{1611e}-\\x{1612e}\\x{1e08f}"
+#define LOWER_SET                                                                        \
+    "\\p{Lowercase}\\x{10fc}\\x{a7f2}-\\x{a7f4}\\x{ab69}\\x{1e030}-\\x{1e06d}"
+
+/* [:name:], and \p{name}; set NULL: \w. */
+static const struct {
+    const char *name, *set;
+    const char *property[2];
+} posix[] = { { "space", SPACE_SET, { NULL } },
+              { "punct", "", { "P", "S" } },
+              { "digit", "", { "Nd" } },
+              { "xdigit", HEX_SET, { NULL } },
+              { "lower", LOWER_SET, { "Ll" } },
+              { "upper", "\\p{Uppercase}", { "Lu" } },
+              { "alpha", ALPHA_SET, { "L" } },
+              { "alnum", ALPHA_SET, { "L", "Nd" } },
+              { "blank", "\\t\\p{Zs}", { NULL } },
+              { "cntrl", "\\p{Cc}", { NULL } },
+              { "ascii", "\\x00-\\x7f", { NULL } },
+              { "word", NULL, { NULL } } };
+
+enum { POSIX_PUNCT = 1 }; /* \p{Punct} is without symbols */
+
+static int add_posix(struct rewrite *r, struct text *to, size_t i);
+
+/* The members of a property, as they stand within [ and ]. */
+static int add_property(struct rewrite *r, struct text *to, const char *name, size_t n)
+{
+    char ask[96];
+    if (n > 64)
+        return refuse(r, "a property of an unknown name");
+    if (same_name(name, n, "Alphabetic"))
+        return add_property(r, to, "alpha", 5);
+    for (size_t i = 0; i < sizeof posix / sizeof *posix; i++)
+        if (i != POSIX_PUNCT && same_name(name, n, posix[i].name))
+            return add_posix(r, to, i);
+    for (size_t i = 0; i < sizeof long_names / sizeof *long_names; i++)
+        if (same_name(name, n, long_names[i].name)) {
+            name = long_names[i].category;
+            n = strlen(name);
+        }
+    for (size_t i = 0; i < sizeof categories / sizeof *categories; i++)
+        if (same_name(name, n, categories[i].name)) {
+            snprintf(ask, sizeof ask, "\\p{%s}", categories[i].name);
+            int rc = add_text(r, to, ask);
+            return rc < 0 ? rc : add_newer(r, to, categories[i].must, categories[i].not );
+        }
+    /* PCRE2's \p{Greek} asks for extensions, Oniguruma's does not. */
+    snprintf(ask, sizeof ask, "\\p{sc:%.*s}", (int)n, name);
+    pcre2_code *code = compile_small(ask);
+    pcre2_code_free(code);
+    if (!code)
+        snprintf(ask, sizeof ask, "\\p{%.*s}", (int)n, name);
+    int rc = add_text(r, to, ask);
+    for (size_t i = 0; rc == 0 && i < sizeof scripts / sizeof *scripts; i++)
+        if (same_name(name, n, scripts[i].name))
+            rc = add_text(r, to, scripts[i].more);
+    return rc;
+}
+
+/* Oniguruma's \w: letters, marks, decimal digits, connectors; outside of [ ] the numbers of
+ * Latin-1, too.  PCRE2 10.42 lacks marks and connectors, and has all of \p{N}. */
+static int add_word(struct rewrite *r, struct text *to, bool in_class)
+{
+    int rc = 0;
+    if (!r->word.n) {
+        rc = add_property(r, &r->word, "L", 1);
         if (rc == 0)
-            rc = emit_text(r, escapes[i].set);
-        return rc < 0 ? rc : emit_text(r, "]");
+            rc = add_property(r, &r->word, "M", 1);
+        if (rc == 0)
+            rc = add_property(r, &r->word, "Nd", 2);
+        if (rc == 0)
+            rc = add_text(r, &r->word,
+                          "\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}"
+                          "\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}"
+                          "\\x{1f170}-\\x{1f189}");
     }
-    if (!in_class && (c == 'b' || c == 'B')) {
-        r->p += 2;
-        return emit_text(r, c == 'b' ? "(?:" AFTER_WORD NOT_BEFORE_WORD
-                                       "|" NOT_AFTER_WORD BEFORE_WORD ")"
-                                     : "(?:" AFTER_WORD BEFORE_WORD
-                                       "|" NOT_AFTER_WORD NOT_BEFORE_WORD ")");
+    if (rc == 0 && !in_class)
+        rc = add_text(r, to, "\\xb2\\xb3\\xb9\\xbc-\\xbe");
+    return rc < 0 ? rc : add(r, to, r->word.p, r->word.n);
+}
+
+static int add_posix(struct rewrite *r, struct text *to, size_t i)
+{
+    int rc = posix[i].set ? add_text(r, to, posix[i].set) : add_word(r, to, true);
+    for (int k = 0; rc == 0 && k < 2 && posix[i].property[k]; k++)
+        rc = add_property(r, to, posix[i].property[k], strlen(posix[i].property[k]));
+    return rc;
+}
+
+/* ---- escapes ---- */
+
+/* "p{Name}" behind the backslash at r->p: its name; *negated: \P or ^. */
+static int property_name(struct rewrite *r, const char **name, size_t *n, bool *negated)
+{
+    const char *p = r->p + 2;
+    *negated = r->p[1] == 'P';
+    if (p == r->end || *p != '{')
+        return refuse(r, "\\p without its {");
+    const char *to = memchr(p, '}', (size_t)(r->end - p));
+    if (!to)
+        return refuse(r, "\\p{ without its }");
+    p++;
+    if (*p == '^') {
+        *negated = !*negated;
+        p++;
     }
-    if (c == 'Q' || c == 'E' || c == 'C' || c == 'K')
-        return refuse(r, "an escape that is not supported");
-    rc = emit(r, r->p, 2);
+    *name = p;
+    *n = (size_t)(to - p);
+    r->p = to + 1;
+    return 0;
+}
+
+/* An escape that stands for a set: 1, its members and whether it means all others; 0: it is
+ * none, and r->p stays. */
+static int escape_set(struct rewrite *r, struct text *members, bool in_class,
+                      bool *negated)
+{
+    char c = r->p[1], low = (char)(c | 0x20);
+    const char *name = NULL;
+    size_t n = 0;
+    int rc;
+    if (low == 'p') {
+        rc = property_name(r, &name, &n, negated);
+        rc = rc < 0 ? rc : add_property(r, members, name, n);
+        return rc < 0 ? rc : 1;
+    }
+    if (low != 's' && low != 'w' && low != 'h' && low != 'd')
+        return 0;
+    *negated = c != low;
+    r->p += 2;
+    rc = low == 's'   ? add_text(r, members, SPACE_SET)
+         : low == 'h' ? add_text(r, members, HEX_SET)
+         : low == 'd' ? add_property(r, members, "Nd", 2)
+                      : add_word(r, members, in_class);
+    return rc < 0 ? rc : 1;
+}
+
+/* \b and \B, between our \w and its like. */
+static int rewrite_boundary(struct rewrite *r, bool no)
+{
+    struct text w = { 0 };
+    int rc = add_word(r, &w, false);
+    if (rc == 0)
+        rc = add_both(r, &r->out, "(?:(?<=[", &w, no ? "])(?=[" : "])(?![");
+    if (rc == 0)
+        rc = add_both(r, &r->out, "", &w, "])|(?<![");
+    if (rc == 0)
+        rc = add_both(r, &r->out, "", &w, no ? "])(?![" : "])(?=[");
+    if (rc == 0)
+        rc = add_both(r, &r->out, "", &w, "]))");
+    tsl_mem_free(w.p);
     r->p += 2;
     return rc;
 }
 
-/* [:space:] and the like, within a class.  PCRE2's alpha, alnum and word are others. */
-static int rewrite_posix(struct rewrite *r)
+/* \uHHHH at r->p: 1 where it is one. */
+static int rewrite_code(struct rewrite *r, struct text *to)
 {
-    static const struct {
-        const char *name, *set;
-    } classes[] = { { "[:space:]", SPACE_SET },   { "[:punct:]", "\\p{P}\\p{S}" },
-                    { "[:digit:]", "\\p{Nd}" },   { "[:xdigit:]", HEX_SET },
-                    { "[:lower:]", "[:lower:]" }, { "[:upper:]", "[:upper:]" },
-                    { "[:word:]", WORD_SET } };
-    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
-        size_t n = strlen(classes[i].name);
-        if ((size_t)(r->end - r->p) < n || memcmp(r->p, classes[i].name, n) != 0)
+    char code[16];
+    if (r->p[1] != 'u' || r->end - r->p < 6)
+        return 0;
+    for (int i = 2; i < 6; i++)
+        if (!isxdigit((unsigned char)r->p[i]))
+            return 0;
+    snprintf(code, sizeof code, "\\x{%.4s}", r->p + 2);
+    r->p += 6;
+    int rc = add_text(r, to, code);
+    return rc < 0 ? rc : 1;
+}
+
+/* An escape outside of a class. */
+static int rewrite_escape(struct rewrite *r)
+{
+    struct text members = { 0 };
+    bool negated = false;
+    if (r->end - r->p < 2)
+        return refuse(r, "a backslash at the end");
+    char c = r->p[1];
+    if (c == 'b' || c == 'B')
+        return rewrite_boundary(r, c == 'B');
+    if (c == 'Q' || c == 'E' || c == 'C' || c == 'K' || c == 'y' || c == 'Y')
+        return refuse(r, "an escape that is not supported");
+    if (c == 'O') {
+        r->p += 2;
+        return add_text(r, &r->out, "(?s:.)");
+    }
+    int rc = rewrite_code(r, &r->out);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    rc = escape_set(r, &members, false, &negated);
+    if (rc == 1)
+        rc = add_both(r, &r->out, negated ? "[^" : "[", &members, "]");
+    else if (rc == 0) {
+        rc = add(r, &r->out, r->p, 2);
+        r->p += 2;
+    }
+    tsl_mem_free(members.p);
+    return rc < 0 ? rc : 0;
+}
+
+/* ---- classes ---- */
+
+/* A class as it is read: members of one [ ], and besides them expressions that take one
+ * character each: negated sets, intersections. */
+struct class
+{
+    struct text members, others;
+    bool negated;
+};
+
+static void class_fini(struct class *c)
+{
+    tsl_mem_free(c->members.p);
+    tsl_mem_free(c->others.p);
+}
+
+static int add_other(const struct rewrite *r, struct class *c, const char *before,
+                     const struct text *t, const char *behind)
+{
+    int rc = c->others.n ? add_text(r, &c->others, "|") : 0;
+    return rc < 0 ? rc : add_both(r, &c->others, before, t, behind);
+}
+
+/* The class as an expression. */
+static int add_class(const struct rewrite *r, struct text *to, const struct class *c)
+{
+    int rc;
+    if (!c->members.n && !c->others.n)
+        return refuse(r, "an empty class");
+    if (!c->others.n)
+        return add_both(r, to, c->negated ? "[^" : "[", &c->members, "]");
+    rc = add_text(r, to, c->negated ? "(?:(?!" : "(?:");
+    if (rc == 0 && c->members.n)
+        rc = add_both(r, to, "[", &c->members, "]|");
+    return rc < 0 ? rc : add_both(r, to, "", &c->others, c->negated ? ")(?s:.))" : ")");
+}
+
+/* [:space:] and the like, within a class. */
+static int class_posix(struct rewrite *r, struct class *c)
+{
+    const char *p = r->p + 2;
+    bool negated = p < r->end && *p == '^';
+    p += negated;
+    for (size_t i = 0; i < sizeof posix / sizeof *posix; i++) {
+        size_t n = strlen(posix[i].name);
+        struct text t = { 0 };
+        if ((size_t)(r->end - p) < n + 2 || memcmp(p, posix[i].name, n) != 0 ||
+            memcmp(p + n, ":]", 2) != 0)
             continue;
-        r->p += n;
-        return emit_text(r, classes[i].set);
+        int rc = add_posix(r, &t, i);
+        if (rc == 0)
+            rc = negated ? add_other(r, c, "[^", &t, "]") : add(r, &c->members, t.p, t.n);
+        r->p = p + n + 2;
+        tsl_mem_free(t.p);
+        return rc;
     }
     return refuse(r, "a [:class:] that is not supported");
 }
 
-/* From "[" to its "]".  A class within it is a part of it: its members are joined. */
-static int rewrite_class(struct rewrite *r, unsigned depth)
+static int class_escape(struct rewrite *r, struct class *c)
+{
+    struct text t = { 0 };
+    bool negated = false;
+    if (r->end - r->p < 2)
+        return refuse(r, "a backslash at the end");
+    if (strchr("QECKRXO", r->p[1]))
+        return refuse(r, "an escape that is not supported within a class");
+    int rc = rewrite_code(r, &c->members);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    rc = escape_set(r, &t, true, &negated);
+    if (rc == 1) {
+        rc = negated ? add_other(r, c, "[^", &t, "]") : add(r, &c->members, t.p, t.n);
+    } else if (rc == 0) {
+        rc = add(r, &c->members, r->p, 2);
+        r->p += 2;
+    }
+    tsl_mem_free(t.p);
+    return rc;
+}
+
+static int read_class(struct rewrite *r, struct class *c, unsigned depth);
+
+static int class_in_class(struct rewrite *r, struct class *c, unsigned depth)
+{
+    struct class inner = { .negated = false };
+    struct text t = { 0 };
+    if (depth >= 8)
+        return refuse(r, "classes within classes, too deep");
+    int rc = read_class(r, &inner, depth + 1);
+    if (rc == 0 && !inner.negated && !inner.others.n && inner.members.n) {
+        rc = add(r, &c->members, inner.members.p, inner.members.n);
+    } else if (rc == 0) {
+        rc = add_class(r, &t, &inner);
+        if (rc == 0)
+            rc = add_other(r, c, "", &t, "");
+    }
+    tsl_mem_free(t.p);
+    class_fini(&inner);
+    return rc;
+}
+
+/* What stands between "[" or "&&" and the next "&&" or "]". */
+static int class_part(struct rewrite *r, struct class *c, unsigned depth)
 {
     int rc = 0;
-    r->p++;
-    if (depth == 0)
-        rc = emit_text(r, "[");
-    if (r->p < r->end && *r->p == '^') {
-        if (depth > 0)
-            return refuse(r, "a negated class within a class is not supported");
-        if (rc == 0)
-            rc = emit_text(r, "^");
-        r->p++;
-    }
-    if (r->p < r->end && *r->p == ']') {
-        if (rc == 0)
-            rc = emit_text(r, "\\]"); /* first, it is a member */
-        r->p++;
-    }
     while (rc == 0 && r->p < r->end && *r->p != ']') {
+        bool two = r->end - r->p > 1;
+        if (two && r->p[0] == '&' && r->p[1] == '&')
+            break;
         if (*r->p == '\\') {
-            rc = rewrite_escape(r, true);
-        } else if (r->end - r->p > 1 && r->p[0] == '[' && r->p[1] == ':') {
-            rc = rewrite_posix(r);
+            rc = class_escape(r, c);
+        } else if (two && r->p[0] == '[' && r->p[1] == ':') {
+            rc = class_posix(r, c);
         } else if (*r->p == '[') {
-            if (depth >= 8)
-                return refuse(r, "classes within classes, too deep");
-            rc = rewrite_class(r, depth + 1);
-        } else if (r->end - r->p > 1 && r->p[0] == '&' && r->p[1] == '&') {
-            return refuse(r, "&& within a class is not supported");
+            rc = class_in_class(r, c, depth);
         } else {
-            rc = emit(r, r->p, 1);
+            rc = add(r, &c->members, r->p, 1);
             r->p++;
         }
     }
+    return rc;
+}
+
+/* From "[" to its "]". */
+static int read_class(struct rewrite *r, struct class *c, unsigned depth)
+{
+    int rc = 0;
+    r->p++;
+    if (r->p < r->end && *r->p == '^') {
+        c->negated = true;
+        r->p++;
+    }
+    if (r->p < r->end && *r->p == ']') {
+        rc = add_text(r, &c->members, "\\]"); /* first, it is a member */
+        r->p++;
+    }
+    if (rc == 0)
+        rc = class_part(r, c, depth);
+    /* A&&B&&C: (?:(?=B)(?=C)A) */
+    struct text all = { 0 };
+    bool more = false;
+    while (rc == 0 && r->p < r->end && *r->p == '&') {
+        struct class part = { .negated = false };
+        more = true;
+        r->p += 2;
+        rc = class_part(r, &part, depth);
+        if (rc == 0)
+            rc = add_text(r, &all, "(?=");
+        if (rc == 0)
+            rc = add_class(r, &all, &part);
+        if (rc == 0)
+            rc = add_text(r, &all, ")");
+        class_fini(&part);
+    }
+    if (rc == 0 && more) {
+        struct class whole = { .negated = false };
+        bool negated = c->negated;
+        c->negated = false;
+        rc = add_class(r, &all, c);
+        if (rc == 0)
+            rc = add_other(r, &whole, "(?:", &all, ")");
+        whole.negated = negated;
+        class_fini(c);
+        *c = whole;
+    }
+    tsl_mem_free(all.p);
     if (rc < 0)
         return rc;
     if (r->p == r->end)
         return refuse(r, "a class without its ]");
     r->p++;
-    return depth == 0 ? emit_text(r, "]") : 0;
+    return 0;
 }
+
+static int rewrite_class(struct rewrite *r)
+{
+    struct class c = { .negated = false };
+    int rc = read_class(r, &c, 0);
+    if (rc == 0)
+        rc = add_class(r, &r->out, &c);
+    class_fini(&c);
+    return rc;
+}
+
+/* ---- the rest ---- */
 
 /* The number at p < end, at most four digits; p where there is none. */
 static const char *interval_number(const char *p, const char *end, unsigned *value)
@@ -189,39 +624,66 @@ static const char *interval_number(const char *p, const char *end, unsigned *val
     return p;
 }
 
-/* "{n,m}+": for Oniguruma the + repeats, for PCRE2 it forbids giving back. */
+/* "{n,m}+": for Oniguruma the + repeats, for PCRE2 it forbids giving back.  "{,m}" is
+ * "{0,m}" to it, and text to PCRE2. */
 static int rewrite_interval(struct rewrite *r)
 {
     unsigned low, high;
-    const char *to = interval_number(r->p + 1, r->end, &low);
-    bool interval = to > r->p + 1;
-    if (to < r->end && *to == ',')
-        to = interval_number(to + 1, r->end, &high);
+    const char *first = interval_number(r->p + 1, r->end, &low), *to = first;
+    bool interval = to > r->p + 1, none = !interval;
+    if (to < r->end && *to == ',') {
+        first = ++to;
+        to = interval_number(to, r->end, &high);
+        if (none && to > first && to < r->end && *to == '}') {
+            int rc = add_text(r, &r->out, "{0,");
+            r->p = first;
+            return rc;
+        }
+    }
     interval = interval && to < r->end && *to == '}';
     if (interval && to + 1 < r->end && to[1] == '+') {
         if (low > 1)
             return refuse(r, "a + behind {n}, n above 1, is not supported");
         r->p = to + 2;
-        return emit_text(r, low == 0 ? "*" : "+");
+        return add_text(r, &r->out, low == 0 ? "*" : "+");
     }
     r->p++;
-    return emit_text(r, "{");
+    return add_text(r, &r->out, "{");
+}
+
+/* "(?im-x:" and "(?i)": Ruby's m is PCRE2's s; it has no s. */
+static int rewrite_options(struct rewrite *r)
+{
+    const char *p = r->p + 2;
+    while (p < r->end && strchr("imx-", *p))
+        p++;
+    if (p == r->end || p == r->p + 2 || (*p != ':' && *p != ')')) {
+        r->p++;
+        return add_text(r, &r->out, "(");
+    }
+    int rc = add_text(r, &r->out, "(?");
+    for (r->p += 2; rc == 0 && r->p < p; r->p++)
+        rc = add(r, &r->out, *r->p == 'm' ? "s" : r->p, 1);
+    return rc;
 }
 
 static int rewrite(struct rewrite *r)
 {
     int rc = 0;
     while (rc == 0 && r->p < r->end) {
+        bool two = r->end - r->p > 1;
         if (*r->p == '\\') {
-            rc = rewrite_escape(r, false);
+            rc = rewrite_escape(r);
         } else if (*r->p == '[') {
-            rc = rewrite_class(r, 0);
+            rc = rewrite_class(r);
         } else if (*r->p == '{') {
             rc = rewrite_interval(r);
-        } else if (r->end - r->p > 1 && r->p[0] == '(' && r->p[1] == '*') {
+        } else if (two && r->p[0] == '(' && r->p[1] == '*') {
             return refuse(r, "a group that begins with *");
+        } else if (two && r->p[0] == '(' && r->p[1] == '?') {
+            rc = rewrite_options(r);
         } else {
-            rc = emit(r, r->p, 1);
+            rc = add(r, &r->out, r->p, 1);
             r->p++;
         }
     }
@@ -292,8 +754,9 @@ struct tsl_splitregex *tsl_splitregex_create(struct tsl_slice pattern,
     else
         rc = rewrite(&r);
     if (rc == 0)
-        rc = compile(re, r.out ? r.out : "", r.n, err);
-    tsl_mem_free(r.out);
+        rc = compile(re, r.out.n ? r.out.p : "", r.out.n, err);
+    tsl_mem_free(r.out.p);
+    tsl_mem_free(r.word.p);
     if (rc < 0) {
         tsl_splitregex_destroy(re);
         return NULL;

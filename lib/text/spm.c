@@ -501,6 +501,25 @@ static int give_bytes(struct where *w, size_t at, size_t end, uint32_t from, uin
     return rc;
 }
 
+/* The last token's text is that of the normal form. */
+static int say(struct where *w, size_t at, size_t end, bool more, struct tsl_err *err)
+{
+    int rc = 0;
+    while (at < end && rc == 0 && (w->out->want & TSL_WANT_TEXTS)) {
+        const uint8_t *s = w->s + at, *blank = memchr(s, ' ', end - at);
+        size_t n = blank && w->c->m->escape ? (size_t)(blank - s) : end - at;
+        rc = tsl_tokens_say(w->out, (struct tsl_slice){ s, n }, more, err);
+        at += n;
+        more = true;
+        if (rc == 0 && at < end) {
+            rc = tsl_tokens_say(w->out, (struct tsl_slice){ SPACE, sizeof SPACE }, more,
+                                err);
+            at++;
+        }
+    }
+    return rc;
+}
+
 /* Gives hits, whose pieces begin at at. */
 static int give(struct where *w, const struct tsl_spm_hit *hits, size_t n, size_t at,
                 struct tsl_err *err)
@@ -527,9 +546,12 @@ static int give(struct where *w, const struct tsl_spm_hit *hits, size_t n, size_
         } else if (c->prev_unk) {
             if (spans)
                 out->end[out->n - 1] = to;
+            rc = say(w, at, end, true, err);
         } else {
             c->prev_unk = true;
             rc = tsl_tokens_add(out, id, from, to, mark | TSL_TOKEN_UNKNOWN, err);
+            if (rc == 0)
+                rc = say(w, at, end, false, err);
         }
         at = end;
     }

@@ -785,6 +785,11 @@ const struct tsl_vocab *tsl_tokenizer_vocab(const struct tsl_tokenizer *t)
     return t->kind == TSL_TOKENIZER_TIKTOKEN ? t->bytes : t->pipe->vocab;
 }
 
+bool tsl_tokenizer_says(const struct tsl_tokenizer *t)
+{
+    return t->engine == &tsl_hfpipe_engine || t->engine == &tsl_spm_engine;
+}
+
 uint32_t tsl_tokenizer_size(const struct tsl_tokenizer *t)
 {
     uint32_t n = tsl_hfpipe_size(t->pipe), own = tsl_vocab_size(tsl_tokenizer_vocab(t));
@@ -794,7 +799,7 @@ uint32_t tsl_tokenizer_size(const struct tsl_tokenizer *t)
 int tsl_tokenizer_spell(const struct tsl_tokenizer *t, uint32_t id, char *buf, size_t cap)
 {
     const struct tsl_addedtok_def *d = tsl_addedtok_by_id(t->pipe->added, id);
-    struct tsl_slice s = d ? d->content : tsl_vocab_token(tsl_tokenizer_vocab(t), id);
+    struct tsl_slice s = d ? d->shown : tsl_vocab_token(tsl_tokenizer_vocab(t), id);
     size_t n = 0;
     if (!s.data || s.len > INT32_MAX / 2)
         return -1;
@@ -885,7 +890,12 @@ static void trim(const struct tsl_coder *c, struct tsl_slice text, bool first,
     for (size_t i = from; i < out->n; i++) {
         uint32_t begin = out->begin[i], end = out->end[i];
         struct tsl_slice token = { text.data + begin, end - begin };
-        if (!tsl_addedtok_by_id(p->added, out->ids[i]))
+        struct tsl_slice said = tsl_tokens_text(out, i);
+        if (said.data)
+            token = said;
+        else if (out->want & TSL_WANT_TEXTS)
+            token = tsl_hfpipe_token(p, out->ids[i]);
+        else if (!tsl_addedtok_by_id(p->added, out->ids[i]))
             token = tsl_vocab_token(p->vocab, out->ids[i]);
         if (token.len)
             tsl_postproc_trim(&p->postproc, token, first && (i == from || begin == 0),
@@ -974,11 +984,11 @@ static int gather(struct tsl_coder *c, const uint32_t *ids, size_t n, bool skip_
     for (size_t i = 0; rc == 0 && i < n; i++) {
         const struct tsl_addedtok_def *d = tsl_addedtok_by_id(p->added, ids[i]);
         struct tsl_slice s =
-            d ? d->content : tsl_vocab_token(tsl_tokenizer_vocab(c->t), ids[i]);
-        if (!s.data)
+            d ? d->shown : tsl_vocab_token(tsl_tokenizer_vocab(c->t), ids[i]);
+        if (!d && !s.data)
             return bad_id(c, ids[i], err);
-        /* the peer asks for the content: the same text elsewhere is special, too */
-        if (skip_special && !d)
+        /* the peer asks for the text: the same elsewhere is special, too */
+        if (skip_special)
             d = tsl_addedtok_find(p->added, s);
         if (!skip_special || !d || !d->special)
             rc = tsl_detok_list_add(&c->tokens, s, err);

@@ -54,6 +54,9 @@ const struct tsl_vocab *tsl_tokenizer_vocab(const struct tsl_tokenizer *t);
 /* What encoding may take for each byte of a row that it needs as a whole; 0: it takes rows
  * of any length in stretches. */
 size_t tsl_tokenizer_row_bytes(const struct tsl_tokenizer *t);
+/* Whether encoding gives texts of tokens (TSL_WANT_TEXTS) where they are not as the
+ * vocabulary spells them; other tokenizers have none such, and do not take the wish. */
+bool tsl_tokenizer_says(const struct tsl_tokenizer *t);
 /* How many ids there can be: the vocabulary's and the added tokens'. */
 uint32_t tsl_tokenizer_size(const struct tsl_tokenizer *t);
 /* A token as its file spells it, UTF-8 where the kind has such (Ġthe, ##ing, ▁the); a

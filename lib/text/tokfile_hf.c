@@ -886,6 +886,9 @@ int tsl_tokfile_hf_decoder(struct tsl_hfpipe *p, const struct tsl_jsonval *v,
     int rc = d ? 0 : TSL_ENOMEM;
     if (rc == 0 && !is_null(v))
         rc = decode_any(d, v, name, err);
+    /* an empty Sequence does not put blanks between tokens as no decoder does */
+    if (rc == 0 && !is_null(v) && tsl_detok_is_empty(d))
+        rc = tsl_detok_add_fuse(d, err);
     if (rc < 0) {
         tsl_detok_destroy(d);
         return rc;
@@ -1022,14 +1025,6 @@ static int model_wordlevel(struct tsl_hfpipe *pipe, const struct part *p)
     return rc;
 }
 
-static size_t count_chars(struct tsl_slice s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.len; i++)
-        n += (s.data[i] & 0xc0) != 0x80;
-    return n;
-}
-
 /* "a b" */
 static bool split_merge(struct tsl_slice s, struct tsl_slice *left,
                         struct tsl_slice *right)
@@ -1046,7 +1041,7 @@ static bool split_merge(struct tsl_slice s, struct tsl_slice *left,
 static int read_merges(struct tsl_hfpipe *pipe, const struct part *p)
 {
     json list;
-    size_t skip = count_chars(pipe->prefix);
+    size_t skip = pipe->prefix.len;
     int rc = get_array(p, "merges", &list);
     for (size_t i = 0; rc == 0 && i < tsl_jsonread_size(list); i++) {
         json v = tsl_jsonread_at(list, i);

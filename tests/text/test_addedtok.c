@@ -58,10 +58,13 @@ an_id_is_that_of_the_vocabulary_or_the_next_one_whatever_the_file_says(void **st
     d.content = str("newer");
     assert_ok(tsl_addedtok_add(a, v, 8, &d, &id, &err), &err);
     assert_int_equal(id, 9);
-    d.content = str("new"); /* again: it may become special, and no more */
+    d.content = str("new"); /* again: what is said last counts */
     d.special = d.lstrip = true;
     assert_ok(tsl_addedtok_add(a, v, 8, &d, &id, &err), &err);
     assert_int_equal(id, 8);
+    assert_true(tsl_addedtok_by_id(a, 8)->special && tsl_addedtok_by_id(a, 8)->lstrip);
+    d.special = d.lstrip = false; /* but what was special stays so */
+    assert_ok(tsl_addedtok_add(a, v, 8, &d, &id, &err), &err);
     assert_true(tsl_addedtok_by_id(a, 8)->special && !tsl_addedtok_by_id(a, 8)->lstrip);
     d.content = str("");
     assert_ok(tsl_addedtok_add(a, v, 8, &d, &id, &err), &err);

@@ -91,6 +91,34 @@ static void a_class_within_a_class_is_a_part_of_it(void **state)
     assert_matches("[\\]\\[]", "[]", "0-1 1-2 ");
 }
 
+static void classes_are_negated_and_intersected(void **state)
+{
+    (void)state;
+    assert_matches("[\\p{L}&&[^\\p{Han}]]+", "ab\u4e2dc", "0-2 5-6 ");
+    assert_matches("[a-z&&[aeiou]&&[a-e]]", "abcdei", "0-1 4-5 ");
+    assert_matches("[^a-z&&[aeiou]]", "ab1", "1-2 2-3 ");
+    assert_matches("[x[^a-z]]+", "abx1y", "2-4 ");
+    assert_matches("[^x[^a-z]]+", "abx1y", "0-2 4-5 ");
+    assert_matches("[^\\W_]+", "ab_c ", "0-2 3-4 ");
+    assert_matches("[^\\S\n]+", " \t\n ", "0-2 3-4 ");
+    assert_matches("[[:^alpha:]]", "a1", "1-2 ");
+    assert_matches("[[:alpha:]]+", "a\u0363z1", "0-4 ");
+    assert_matches("[a[\\p{N}&&[^5]]]+", "a15b", "0-2 ");
+}
+
+static void properties_are_those_of_unicode_16_without_extensions(void **state)
+{
+    (void)state;
+    assert_matches("\\p{Greek}", "\u0345\u03b1", "2-4 "); /* its script is Inherited */
+    assert_matches("\\p{Han}", "\u32ff\U00031350\u4e2d", "3-7 7-10 ");
+    assert_matches("\\p{N}\\d", "\U000116db\U000116da", "0-8 ");
+    assert_matches("\\p{^L}\\P{Letter}", "a12", "1-3 ");
+    assert_matches("\\p{Alnum}+\\p{Punct}", "a1$b2.", "3-6 ");
+    assert_matches("\\u00e9[\\u4e00-\\u9fff]", "\u00e9\u4e2d", "0-5 ");
+    assert_matches("(?m)a.b", "a\nb", "0-3 "); /* Ruby's m */
+    assert_matches("x{,2}y", "xxy", "0-3 ");
+}
+
 static void a_plus_behind_an_interval_repeats_it(void **state)
 {
     (void)state;
@@ -115,10 +143,11 @@ static void what_is_no_pattern_is_refused_with_its_text(void **state)
 static void what_would_mean_something_else_is_refused(void **state)
 {
     (void)state;
-    assert_refused("[\\p{L}&&[^\\p{Han}]]", "&&");
-    assert_refused("[a[^b]]", "negated class");
-    assert_refused("[\\W]", "within a class");
-    assert_refused("[[:alpha:]]", "[:class:]");
+    assert_refused("[[:graph:]]", "[:class:]");
+    assert_refused("[\\K]", "within a class");
+    assert_refused("[&&a]", "an empty class");
+    assert_refused("\\p{L", "without its }");
+    assert_refused("\\pL", "without its {");
     assert_refused("a{2,3}+", "n above 1");
     assert_refused("a\\Kb", "escape");
     assert_refused("\\Qa\\E", "escape");
@@ -186,6 +215,8 @@ int main(void)
         TEST(lines_end_as_in_oniguruma),
         TEST(classes_are_those_of_oniguruma),
         TEST(a_class_within_a_class_is_a_part_of_it),
+        TEST(classes_are_negated_and_intersected),
+        TEST(properties_are_those_of_unicode_16_without_extensions),
         TEST(a_plus_behind_an_interval_repeats_it),
         TEST(what_is_no_pattern_is_refused_with_its_text),
         TEST(what_would_mean_something_else_is_refused),

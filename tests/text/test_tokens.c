@@ -38,6 +38,38 @@ static void what_is_not_wanted_is_not_there(void **state)
     }
 }
 
+static void a_text_that_was_said_goes_where_its_token_goes(void **state)
+{
+    (void)state;
+    struct tsl_err err = { 0 };
+    struct tsl_tokens_store store = { 0 };
+    struct tsl_tokens t, all;
+    const struct tsl_slice x = { (const uint8_t *)"xyz", 3 };
+    tsl_tokens_init(&t, TSL_WANT_TEXTS);
+    tsl_tokens_init(&all, TSL_WANT_TEXTS | TSL_WANT_SPANS);
+    t.store = all.store = &store;
+    assert_ok(tsl_tokens_say(&t, x, false, &err), &err); /* of no token */
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_ok(tsl_tokens_add(&t, i, 0, 0, 0, &err), &err);
+        for (uint32_t k = 0; k < i; k++)
+            assert_ok(tsl_tokens_say(&t, x, k > 0, &err), &err);
+    }
+    struct tsl_tokens v = tsl_tokens_view(&t, 1, 4);
+    assert_ok(tsl_tokens_append(&all, &v, 0, 3, &err), &err);
+    assert_null(tsl_tokens_text(&t, 0).data);
+    assert_int_equal(all.n, 3);
+    for (size_t i = 0; i < 3; i++) {
+        struct tsl_slice s = tsl_tokens_text(&all, i);
+        assert_int_equal(s.len, 3 * (i + 1));
+        assert_memory_equal(s.data, "xyzxyzxyz", s.len);
+        assert_int_equal(all.ids[i], i + 1);
+        assert_int_equal(all.begin[i], 0); /* t has none */
+    }
+    tsl_tokens_fini(&t);
+    tsl_tokens_fini(&all);
+    tsl_tokens_store_fini(&store);
+}
+
 static void room_is_there_once_it_was_reserved(void **state)
 {
     (void)state;
@@ -95,6 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(tokens_come_back_as_they_were_put),
         TEST(what_is_not_wanted_is_not_there),
+        TEST(a_text_that_was_said_goes_where_its_token_goes),
         TEST(room_is_there_once_it_was_reserved),
         TEST(reset_keeps_the_memory),
         TEST(nothing_is_lost_where_memory_is_short),
