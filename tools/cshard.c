@@ -17,9 +17,9 @@
 
 static struct {
     const char *format, *from, *output, *name, *layout, *compress, *stats, *progress;
-    uint64_t shards, rows, bytes, memory, nthreads;
+    uint64_t shards, rows, bytes, memory, nthreads, epoch, predictions, length;
     bool round_robin, resume, force, quiet, verbose, explain;
-} given;
+} given = { .epoch = UINT64_MAX };
 
 static const struct cli_opt opts[] = {
     { .kind = CLI_TEXT, .help = "Output:" },
@@ -28,7 +28,16 @@ static const struct cli_opt opts[] = {
     { 'f', "format", "FORMAT", CLI_STR, &given.format,
       "native (the default), tfrecord, megatron, mds, npy, jsonl", NULL, false },
     { 0, "layout", "NAME", CLI_STR, &given.layout,
-      "of megatron: document (the default) or sentence", NULL, false },
+      "of megatron: document (the default) or sentence; of samples:\n"
+      "native (the default), plain, bert (the seven features of\n"
+      "BERT's script, padded) or hf (what transformers take)",
+      NULL, false },
+    { 0, "epoch", "E", CLI_COUNT, &given.epoch,
+      "of samples that are not masked: mask them as epoch E has them", NULL, false },
+    { 0, "seq-length", "N", CLI_COUNT, &given.length,
+      "of bert and hf: pad to N tokens; default: as cmask was told", NULL, false },
+    { 0, "max-predictions", "N", CLI_COUNT, &given.predictions,
+      "of bert: pad to N masked places; default: as many as there\ncan be", NULL, false },
     { 0, "name", "PATTERN", CLI_STR, &given.name,
       "of a shard, %d its number; default: part-%05d; of mds:\nshard.%05d", NULL, false },
     { 0, "compress", "CODEC", CLI_STR, &given.compress,
@@ -103,10 +112,35 @@ static enum cli_progress_when progress_when(void)
     return CLI_PROGRESS_NEVER;
 }
 
-static struct tsl_recwriter_opts writer_opts(void)
+/* What becomes of samples on their way; false: nothing. */
+static bool map_opts(struct tsl_samplemap_opts *o)
+{
+    static const char *const names[] = { "native", "plain", "bert", "hf" };
+    int layout = 0;
+    bool of_samples = false;
+    for (int i = 0; given.layout && i < 4; i++)
+        if (strcmp(given.layout, names[i]) == 0) {
+            layout = i;
+            of_samples = true;
+        }
+    if (given.layout && !of_samples && strcmp(given.layout, "document") != 0 &&
+        strcmp(given.layout, "sentence") != 0)
+        cli_misuse(true, "invalid --layout: %s", tsl_quote(given.layout).s);
+    if ((given.length || given.predictions) && layout < 2)
+        cli_misuse(true, "--seq-length and --max-predictions are of padded layouts");
+    *o =
+        (struct tsl_samplemap_opts){ .mask = given.epoch != UINT64_MAX,
+                                     .epoch = given.epoch == UINT64_MAX ? 0 : given.epoch,
+                                     .layout = (enum tsl_sample_layout)layout,
+                                     .tokens_max = (uint32_t)given.length,
+                                     .masks_max = (uint32_t)given.predictions };
+    return of_samples || o->mask;
+}
+
+static struct tsl_recwriter_opts writer_opts(bool mapped)
 {
     struct tsl_recwriter_opts w = { .format = given.format ? given.format : "native",
-                                    .layout = given.layout,
+                                    .layout = mapped ? NULL : given.layout,
                                     .size_limit = given.bytes };
     enum tsl_codec codec = TSL_CODEC_NONE;
     int level = 0;
@@ -178,7 +212,10 @@ int main(int argc, char **argv)
         cli_misuse(true, "--resume keeps what is there, --force replaces it: only one");
     if (given.round_robin && !given.shards)
         cli_misuse(true, "--round-robin needs --shards");
+    struct tsl_samplemap_opts map;
+    bool mapped = map_opts(&map);
     struct tsl_shardjob_opts o = {
+        .map = mapped ? &map : NULL,
         .paths = n ? operands : standard_input,
         .npaths = n ? n : 1,
         .input_format = given.from,
@@ -192,7 +229,7 @@ int main(int argc, char **argv)
                  .resume = given.resume,
                  .force = given.force,
                  .made_by = "cshard (teasel) " TSL_VERSION,
-                 .writer = writer_opts() },
+                 .writer = writer_opts(mapped) },
         .progress = &progress,
     };
     enum cli_progress_when when = progress_when();

@@ -12,8 +12,9 @@ struct job {
     struct tsl_recreader_opts reader;
     struct tsl_recreader *in; /* the input that is open */
     size_t next_path;
-    struct tsl_rechead head; /* of the first input: what goes out */
-    uint64_t records;        /* of all inputs; UINT64_MAX: they do not tell */
+    struct tsl_rechead head; /* of the first input */
+    struct tsl_samplemap *map;
+    uint64_t records; /* of all inputs; UINT64_MAX: they do not tell */
     uint64_t number;
 };
 
@@ -199,14 +200,21 @@ int tsl_shardjob_run(const struct tsl_shardjob_opts *o, struct tsl_shardjob_stat
         so.records = j.records;
         so.job = text;
         so.writer.memory = (o->memory ? o->memory : 64 << 20) / 3 * 2;
-        rc = tsl_shardset_create(&set, &j.head, &so, err);
+        if (o->map)
+            rc = tsl_samplemap_create(&j.map, &j.head, o->paths[0], o->map, err);
     }
+    if (rc == 0)
+        rc = tsl_shardset_create(&set, j.map ? tsl_samplemap_head(j.map) : &j.head, &so,
+                                 err);
     if (rc == 0) {
         st->resumed = tsl_shardset_resumed(set);
         rc = skip(&j, st->resumed, err);
     }
     while (rc == 0 && (rc = next(&j, &rec, err)) == 1) {
-        rc = tsl_shardset_put(set, &rec, err);
+        struct tsl_record made = rec;
+        rc = j.map ? tsl_samplemap_apply(j.map, &rec, &made, err) : 0;
+        if (rc == 0)
+            rc = tsl_shardset_put(set, &made, err);
         if ((j.number & 1023) == 0)
             count_in(&j, j.number);
     }
@@ -217,6 +225,7 @@ int tsl_shardjob_run(const struct tsl_shardjob_opts *o, struct tsl_shardjob_stat
     st->seconds = now() - start;
     tsl_shardset_destroy(set);
     tsl_recreader_destroy(j.in);
+    tsl_samplemap_destroy(j.map);
     tsl_rechead_fini(&j.head);
     tsl_mem_free(text);
     return rc;

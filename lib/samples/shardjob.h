@@ -8,6 +8,7 @@
 #define TSL_SHARDJOB_H
 
 #include "record/shardset.h"
+#include "samples/samplemap.h"
 
 struct tsl_shardjob_opts {
     char *const *paths; /* "-": standard input */
@@ -15,7 +16,8 @@ struct tsl_shardjob_opts {
     const char *input_format; /* NULL: told apart by content */
     uint64_t memory;          /* 0: 64 MiB */
     struct tsl_shardset_opts
-        set;         /* records, job and writer.memory are the job's to fill */
+        set; /* records, job and writer.memory are the job's to fill */
+    const struct tsl_samplemap_opts *map; /* NULL: records go out as they are */
     const char *job; /* what else the run depends on, as JSON members; or NULL */
     struct tsl_progress *progress; /* may be NULL */
 };

@@ -12,15 +12,16 @@ _cshard() {
     -f | --format | --from)
         COMPREPLY=($(compgen -W 'native tfrecord megatron mds npy jsonl' -- "$cur"))
         ;;
-    --layout) COMPREPLY=($(compgen -W 'document sentence' -- "$cur")) ;;
+    --layout) COMPREPLY=($(compgen -W 'document sentence native plain bert hf' -- "$cur")) ;;
     --compress) COMPREPLY=($(compgen -W 'zstd gzip none' -- "$cur")) ;;
     --progress) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")) ;;
     -o) COMPREPLY=($(compgen -d -- "$cur")) ;;
-    -[mj] | --memory | --threads | --name | --shards | --shard-rows | --shard-bytes) ;;
+    -[mj] | --memory | --threads | --name | --shards | --epoch | --seq-length | --max-predictions | --shard-rows | --shard-bytes) ;;
     *)
         if [[ $cur == -* ]]; then
             compopt +o filenames
-            COMPREPLY=($(compgen -W '-o --format= --layout= --name= --compress= --shards=
+            COMPREPLY=($(compgen -W '-o --format= --layout= --epoch=
+                --seq-length= --max-predictions= --name= --compress= --shards=
                 --shard-rows= --shard-bytes= --round-robin --resume --force --from= --memory=
                 --threads= --quiet --verbose --stats= --progress= --help --version' -- "$cur"))
             [[ ${COMPREPLY-} == *= ]] && compopt -o nospace

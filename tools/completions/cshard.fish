@@ -1,7 +1,10 @@
 # cshard - completion for fish.  scripts/check-help compares its options with --help.
 complete -c cshard -s o -r -d 'The folder of the set'
 complete -c cshard -s f -l format -x -a 'native tfrecord megatron mds npy jsonl' -d 'The format of the shards'
-complete -c cshard -l layout -x -a 'document sentence' -d 'Of megatron'
+complete -c cshard -l layout -x -a 'document sentence native plain bert hf' -d 'Of megatron, of samples'
+complete -c cshard -l epoch -x -d 'Mask samples as this epoch has them'
+complete -c cshard -l seq-length -x -d 'Pad to N tokens'
+complete -c cshard -l max-predictions -x -d 'Pad to N masked places'
 complete -c cshard -l name -x -d 'Names of shards'
 complete -c cshard -l compress -x -a 'zstd gzip none' -d 'Compress shards'
 complete -c cshard -l shards -x -d 'So many shards'
