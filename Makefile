@@ -189,11 +189,20 @@ $B/obj/%.o: %.c $B/flags
 # Tests define what others call: __wrap_write, LLVMFuzzerTestOneInput.
 $B/obj/tests/%.o: ALL_CFLAGS += -Itests -Wno-missing-prototypes
 
-$(LIB): $(call obj,$(wildcard lib/*/*.c))
-$(SUPPORT): $(call obj,$(T_SUPPORT))
-$B/lib/%.a:
+# An archive holds its objects and no other: their list is a prerequisite, for a source that
+# came or went, however old it is.
+LIB_OBJECTS     := $(call obj,$(wildcard lib/*/*.c))
+SUPPORT_OBJECTS := $(call obj,$(T_SUPPORT))
+$(LIB): $(LIB_OBJECTS)
+$(SUPPORT): $(SUPPORT_OBJECTS)
+$(LIB) $(SUPPORT): $B/lib/%.a: $B/lib/%.list
 	@mkdir -p $(@D)
-	$Q rm -f $@ && $(AR) rcs $@ $^
+	$Q rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+$B/lib/libteasel.list: OBJECTS_NOW = $(LIB_OBJECTS)
+$B/lib/libsupport.list: OBJECTS_NOW = $(SUPPORT_OBJECTS)
+$B/lib/%.list: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' $(OBJECTS_NOW) | cmp -s - $@ || printf '%s\n' $(OBJECTS_NOW) > $@
 
 link = @mkdir -p $(@D)$(newline)	$Q $(CC) $(ALL_LDFLAGS) -o $@
 define newline
