@@ -513,7 +513,7 @@ static void choose_outputs(struct options *o, struct tsl_shufjob_opts *j)
 
 static void choose_resources(struct options *o, struct tsl_shufjob_opts *j)
 {
-    const char *mode = o->compress_temp ? o->compress_temp : "none";
+    const char *mode = o->compress_temp ? o->compress_temp : "auto";
     if (o->ndirs == 0) {
         const char *dir = getenv("TMPDIR");
         o->dirs[o->ndirs++] = dir && *dir ? dir : "/tmp";
@@ -524,12 +524,14 @@ static void choose_resources(struct options *o, struct tsl_shufjob_opts *j)
     j->nthreads = o->nthreads ? (unsigned)(o->nthreads < 256 ? o->nthreads : 256)
                               : tsl_thread_cpus();
     j->verify = !o->no_verify;
+    /* what compresses takes a few MiB: unasked for, only where that is little */
     if (strcmp(mode, "auto") == 0)
-        j->temp_auto = true;
+        j->temp_auto = o->compress_temp || o->memory >= 64 << 20;
     else if (!tsl_codec_parse(mode, &j->temp_codec, &j->temp_level) ||
              j->temp_codec == TSL_CODEC_GZIP)
         cli_misuse(true, "invalid --compress-temp: %s (auto, none or zstd[:1-19])",
                    tsl_quote(mode).s);
+    j->temp_in_haste = !o->compress_temp;
 }
 
 static enum cli_progress_when choose_progress(const struct options *o)
@@ -766,8 +768,8 @@ static const struct cli_opt opts[] = {
       "several are filled evenly",
       add_dir, false },
     { 0, "compress-temp", "MODE", CLI_STR, &given.compress_temp,
-      "auto (measure, then decide), none (the default) or\n"
-      "zstd[:LEVEL]",
+      "auto (while it makes the run faster; the default),\n"
+      "none or zstd[:LEVEL]",
       NULL, false },
     { 0, "no-verify", NULL, CLI_FLAG, &given.no_verify,
       "do not compare the rows read with the rows written", NULL, false },

@@ -49,6 +49,10 @@ void tsl_decoder_destroy(struct tsl_decoder *d);
 
 struct tsl_packer; /* scratch of one thread */
 
+/* A level of zstd's: its Huffman stage alone, without a search for repeats.  Text shrinks
+ * to a bit more than half at 700 MB/s, three times as fast as level 1. */
+enum { TSL_CODEC_LIGHT = -1 };
+
 /* codec: not none.  level: 0 is the codec's usual one.  0 or TSL_ENOMEM. */
 int tsl_packer_create(struct tsl_packer **p, enum tsl_codec codec, int level,
                       struct tsl_err *err);

@@ -80,7 +80,15 @@ static int enc_create(void **state, int level, struct tsl_err *err)
         enc_destroy(z);
         return tsl_err_nomem(err, 0, "zstd");
     }
-    ZSTD_CCtx_setParameter(z->c, ZSTD_c_compressionLevel, level ? level : 3);
+    if (level == TSL_CODEC_LIGHT) {
+        ZSTD_CCtx_setParameter(z->c, ZSTD_c_compressionLevel, ZSTD_minCLevel());
+        /* ZSTD_c_literalCompressionMode, ZSTD_ps_enable: by their numbers, for the names
+         * are not for users of the shared library.  One that does not know them leaves
+         * the data as they are, in whole frames. */
+        ZSTD_CCtx_setParameter(z->c, ZSTD_c_experimentalParam5, 1);
+    } else {
+        ZSTD_CCtx_setParameter(z->c, ZSTD_c_compressionLevel, level ? level : 3);
+    }
     ZSTD_CCtx_setParameter(z->c, ZSTD_c_checksumFlag, 1);
     *state = z;
     return 0;

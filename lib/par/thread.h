@@ -50,6 +50,9 @@ void tsl_thread_join(struct tsl_thread *t);
 /* Seconds since some moment, of a clock that never goes back. */
 double tsl_seconds(void);
 
+/* Seconds of processor time that this process has used, all threads together. */
+double tsl_seconds_cpu(void);
+
 /* Processors this process may run on, at least 1. */
 unsigned tsl_thread_cpus(void);
 

@@ -62,7 +62,7 @@ int tsl_bigrows_add(struct tsl_bigrows *b, const uint8_t *p, size_t n,
 {
     size_t room = b->chunk_bytes - TSL_BLOCK_HEAD;
     tsl_hasher_add(&b->hasher, p, n);
-    if (b->part == 0)
+    if (b->nparts > 1 && b->part == 0)
         tsl_hasher_add(&b->part_hasher, p, n);
     if (b->now.part_len)
         b->now.part_len[b->part] += n;
@@ -99,7 +99,7 @@ int tsl_bigrows_end(struct tsl_bigrows *b, uint64_t *id, struct tsl_bigrow *row,
     int rc = b->chunk ? put_piece(b, err) : 0;
     if (rc == 0) {
         b->now.hash = tsl_hasher_end(&b->hasher);
-        b->now.part_hash = tsl_hasher_end(&b->part_hasher);
+        b->now.part_hash = b->nparts > 1 ? tsl_hasher_end(&b->part_hasher) : b->now.hash;
         tsl_mutex_lock(&b->table);
         rc = tsl_mem_grow(&b->rows, &b->cap, b->nrows + 1, sizeof *b->rows, "long rows",
                           err);
@@ -172,6 +172,151 @@ static int pass_on(struct stream *s, const uint8_t *chunk, struct tsl_err *err)
     return rc;
 }
 
+/* Some of a row's blocks in memory. */
+struct batch {
+    uint8_t *own[TSL_SPILL_EXTENT];
+    size_t n;
+    int rc; /* of loading them */
+    bool full;
+};
+
+/* A thread that loads one batch while the other is passed on: what comes from the disk
+ * and what goes there then share its time. */
+struct loader {
+    struct tsl_bigrows *b;
+    const struct tsl_bigrow *row;
+    size_t most;           /* blocks in a batch */
+    struct tsl_mutex lock; /* guards all below */
+    struct tsl_cond changed;
+    struct batch batch[2];
+    bool stop;
+    struct tsl_err err;
+    struct tsl_thread thread;
+};
+
+static void give_batch(struct tsl_bigrows *b, struct batch *x)
+{
+    for (size_t k = 0; k < x->n; k++)
+        if (x->own[k])
+            tsl_store_give(b->store, x->own[k]);
+    x->n = 0;
+}
+
+/* Blocks [at, at + n) of the row. */
+static int load_batch(struct tsl_bigrows *b, const struct tsl_bigrow *row, size_t at,
+                      size_t n, struct batch *x, struct tsl_err *err)
+{
+    x->n = n;
+    return tsl_store_load(b->store, &b->list, row->block + at, n, x->own, false, err);
+}
+
+static int pass_batch(struct stream *st, struct batch *x, struct tsl_err *err)
+{
+    int rc = 0;
+    for (size_t k = 0; k < x->n && rc == 0; k++)
+        rc = pass_on(st, x->own[k], err);
+    give_batch(st->b, x);
+    return rc;
+}
+
+static void loader_main(void *arg)
+{
+    struct loader *l = arg;
+    size_t at = 0;
+    int rc = 0;
+    tsl_mutex_lock(&l->lock);
+    for (unsigned turn = 0; at < l->row->nblocks && rc == 0; turn ^= 1) {
+        struct batch *x = &l->batch[turn];
+        while (x->full && !l->stop)
+            tsl_cond_wait(&l->changed, &l->lock);
+        if (l->stop)
+            break;
+        tsl_mutex_unlock(&l->lock);
+        size_t left = l->row->nblocks - at;
+        rc = load_batch(l->b, l->row, at, left < l->most ? left : l->most, x, &l->err);
+        at += x->n;
+        tsl_mutex_lock(&l->lock);
+        x->rc = rc;
+        x->full = true;
+        tsl_cond_broadcast(&l->changed);
+    }
+    tsl_mutex_unlock(&l->lock);
+}
+
+/* The whole row by way of a loader; *started false: there is none, and nothing has been
+ * loaded. */
+static int stream_ahead(struct stream *st, size_t most, bool *started,
+                        struct tsl_err *err)
+{
+    struct loader l = { .b = st->b, .row = st->row, .most = most };
+    int rc = 0;
+    tsl_mutex_init(&l.lock);
+    tsl_cond_init(&l.changed);
+    *started = tsl_thread_start(&l.thread, loader_main, &l, NULL) == 0;
+    size_t at = 0;
+    tsl_mutex_lock(&l.lock);
+    for (unsigned turn = 0; *started && at < st->row->nblocks && rc == 0; turn ^= 1) {
+        struct batch *x = &l.batch[turn];
+        while (!x->full)
+            tsl_cond_wait(&l.changed, &l.lock);
+        tsl_mutex_unlock(&l.lock);
+        at += x->n;
+        rc = x->rc < 0 ? tsl_err_pass(err, &l.err) : pass_batch(st, x, err);
+        tsl_mutex_lock(&l.lock);
+        x->full = false;
+        tsl_cond_broadcast(&l.changed);
+    }
+    l.stop = true;
+    tsl_cond_broadcast(&l.changed);
+    tsl_mutex_unlock(&l.lock);
+    tsl_thread_join(&l.thread);
+    for (unsigned i = 0; i < 2; i++)
+        give_batch(st->b, &l.batch[i]);
+    tsl_cond_fini(&l.changed);
+    tsl_mutex_fini(&l.lock);
+    return rc;
+}
+
+/* One block after the other, each left where it is. */
+static int stream_kept(struct stream *st, struct tsl_err *err)
+{
+    struct tsl_bigrows *b = st->b;
+    int rc = 0;
+    for (size_t i = 0; i < st->row->nblocks && rc == 0; i++) {
+        const uint8_t *chunk = NULL;
+        uint8_t *own = tsl_store_take(b->store, err);
+        if (!own)
+            return TSL_ENOMEM;
+        rc = tsl_store_peek(b->store, &b->list, st->row->block + i, own, &chunk, err);
+        if (rc == 0)
+            rc = pass_on(st, chunk, err);
+        tsl_store_give(b->store, own);
+    }
+    return rc;
+}
+
+static int stream_used_up(struct stream *st, struct tsl_err *err)
+{
+    /* as many at a time as can be read in one call, where there are chunks for it */
+    size_t most = tsl_store_chunks(st->b->store) / 16;
+    most = most < 1 ? 1 : most > TSL_SPILL_EXTENT ? TSL_SPILL_EXTENT : most;
+    struct batch x = { .n = 0 };
+    bool started = false;
+    int rc = 0;
+    if (st->row->nblocks > 2 * most) {
+        rc = stream_ahead(st, most, &started, err);
+        if (started)
+            return rc;
+    }
+    for (size_t i = 0; i < st->row->nblocks && rc == 0; i += most) {
+        size_t left = st->row->nblocks - i;
+        rc = load_batch(st->b, st->row, i, left < most ? left : most, &x, err);
+        if (rc == 0)
+            rc = pass_batch(st, &x, err);
+    }
+    return rc;
+}
+
 int tsl_bigrows_stream(struct tsl_bigrows *b, uint64_t id, bool keep,
                        int (*sink)(void *ctx, size_t part, const uint8_t *p, size_t n,
                                    struct tsl_err *err),
@@ -183,31 +328,8 @@ int tsl_bigrows_stream(struct tsl_bigrows *b, uint64_t id, bool keep,
                          .sink = sink,
                          .ctx = ctx,
                          .left = row.part_len ? row.part_len[0] : row.len };
-    int rc = 0;
     tsl_hasher_init(&st.hasher);
-    /* as many at a time as can be read in one call, where there are chunks for it */
-    size_t most = keep ? 1 : tsl_store_chunks(b->store) / 8;
-    most = most < 1 ? 1 : most > TSL_SPILL_EXTENT ? TSL_SPILL_EXTENT : most;
-    for (size_t i = 0, n; i < row.nblocks && rc == 0; i += n) {
-        uint8_t *own[TSL_SPILL_EXTENT] = { NULL };
-        n = row.nblocks - i < most ? row.nblocks - i : most;
-        if (keep) {
-            const uint8_t *chunk = NULL;
-            own[0] = tsl_store_take(b->store, err);
-            rc = own[0] ? tsl_store_peek(b->store, &b->list, row.block + i, own[0],
-                                         &chunk, err)
-                        : TSL_ENOMEM;
-            if (rc == 0)
-                rc = pass_on(&st, chunk, err);
-        } else {
-            rc = tsl_store_load(b->store, &b->list, row.block + i, n, own, false, err);
-            for (size_t k = 0; k < n && rc == 0; k++)
-                rc = pass_on(&st, own[k], err);
-        }
-        for (size_t k = 0; k < n; k++)
-            if (own[k])
-                tsl_store_give(b->store, own[k]);
-    }
+    int rc = keep ? stream_kept(&st, err) : stream_used_up(&st, err);
     if (rc == 0 &&
         (st.total != row.len || !tsl_u128_equal(tsl_hasher_end(&st.hasher), row.hash)))
         rc = tsl_err_set(err, TSL_EVERIFY,

@@ -3,8 +3,8 @@
  * Nothing here needs a row's length in memory: a row of gigabytes goes in and comes out
  * in pieces of a chunk.
  * Order: a row's pieces in the order of add.
- * Memory: two chunks for a row that is being added, and about 60 bytes a row for the
- *   table.
+ * Memory: two chunks for a row that is being added, up to an eighth of the store's
+ *   chunks for one that is streamed, and about 60 bytes a row for the table.
  * Threads: begin holds a lock until end or abandon; streaming has one caller. */
 #ifndef TSL_BIGROW_H
 #define TSL_BIGROW_H

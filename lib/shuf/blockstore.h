@@ -37,20 +37,23 @@ struct tsl_blocklist {
     size_t in_memory;      /* blocks before it are on disk or on their way */
     uint32_t slot, nslots; /* of the current extent: next, left */
     struct tsl_extent_use {
-        uint32_t first;
-        uint32_t pages;
-    } * extents; /* all of this list's */
+        size_t block;          /* the first of the list's blocks that has a slot in it */
+        uint32_t first, pages; /* slot; 4096-byte pages written */
+        uint16_t live;         /* blocks with a slot in it that are still to be loaded */
+        bool released;
+    } * extents; /* all of this list's, in the order of their blocks */
     size_t nextents, extents_cap;
 };
 
 struct tsl_store_opts {
     size_t bytes, chunk_bytes; /* chunk_bytes: a power of two, at least 4096 */
     unsigned nwriters;
+    unsigned nthreads;       /* that compute: what processors there are for compression */
     const char *const *dirs; /* lent */
     size_t ndirs;
     enum tsl_codec compress; /* of what goes to disk */
     int level;
-    bool measure; /* compress or not: by what this disk and this data turn out to be */
+    bool measure; /* compress or not, block by block: temppack.h */
     bool scarce;  /* temporary space is smaller than the data: measure says compress */
     struct tsl_progress *progress; /* may be NULL */
 };
@@ -86,7 +89,8 @@ size_t tsl_blocklist_on_disk(struct tsl_store *s, const struct tsl_blocklist *li
 
 /* Brings blocks [first, first + n) into memory, chunks[i] for block first + i, out of
  * claimed chunks (claimed) or by waiting for free ones.  The chunks belong to the caller,
- * who gives them back; the blocks are gone from the list. */
+ * who gives them back; the blocks are gone from the list, and disk space that held only
+ * such is free. */
 int tsl_store_load(struct tsl_store *s, struct tsl_blocklist *list, size_t first,
                    size_t n, uint8_t **chunks, bool claimed, struct tsl_err *err);
 
@@ -105,7 +109,7 @@ void tsl_store_cancel(struct tsl_store *s);
 struct tsl_store_stats {
     struct tsl_spill_stats disk;
     uint64_t blocks_spilled;
-    bool compressed;
+    bool compressed; /* some of them */
 };
 struct tsl_store_stats tsl_store_stats(struct tsl_store *s);
 

@@ -746,7 +746,8 @@ static int check_space(const struct tsl_shufjob_opts *o, const struct tsl_shufpl
     uint64_t have = tsl_spill_free_bytes(o->dirs, o->ndirs);
     *scarce = plan->temp_bytes > have;
     bool all = o->head == UINT64_MAX && o->sample >= 1;
-    if (*scarce && all && !o->temp_auto && o->temp_codec == TSL_CODEC_NONE)
+    bool raw = o->temp_auto ? o->temp_in_haste : o->temp_codec == TSL_CODEC_NONE;
+    if (*scarce && all && raw)
         return tsl_err_set(
             err, TSL_EIO,
             "%s: about %" PRIu64 " MiB of temporary space needed, %" PRIu64

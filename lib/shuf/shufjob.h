@@ -33,7 +33,8 @@ struct tsl_shufjob_opts {
     size_t ndirs;
     enum tsl_codec temp_codec;
     int temp_level;
-    bool temp_auto;
+    bool temp_auto;     /* block by block: temppack.h */
+    bool temp_in_haste; /* for time alone: space that is too small raw is refused */
     struct tsl_outset_opts out;    /* nparts and nthreads are filled in */
     struct tsl_progress *progress; /* may be NULL */
     uint64_t key_mask;             /* 0: all of the key; tests only */

@@ -348,6 +348,24 @@ static void blocks_of_known_size_come_back_or_are_refused(void **state)
     }
 }
 
+static void the_light_level_shrinks_text_and_gives_it_back(void **state)
+{
+    enum { N = 128 << 10 };
+    static uint8_t text[N], z[2 * N], out[N];
+    struct tsl_err err = { 0 };
+    struct tsl_packer *k = NULL;
+    size_t packed;
+    (void)state;
+    gen_text(text, sizeof text);
+    assert_ok(tsl_packer_create(&k, TSL_CODEC_ZSTD, TSL_CODEC_LIGHT, &err), &err);
+    assert_ok(tsl_packer_run(k, z, sizeof z, text, sizeof text, &packed, &err), &err);
+    if (packed >= N * 3 / 4) /* of a zstd that does not know the setting, perhaps */
+        fail_msg("%zu bytes of %d", packed, N);
+    assert_ok(tsl_packer_undo(k, out, sizeof out, z, packed, &err), &err);
+    assert_memory_equal(out, text, sizeof text);
+    tsl_packer_destroy(k);
+}
+
 static void equal_data_gives_equal_bytes(void **state)
 {
     uint8_t text[3000];
@@ -402,6 +420,7 @@ int main(void)
         TEST(skippable_frames_are_skipped),
         TEST(a_window_larger_than_allowed_is_refused),
         TEST(blocks_of_known_size_come_back_or_are_refused),
+        TEST(the_light_level_shrinks_text_and_gives_it_back),
         TEST(equal_data_gives_equal_bytes),
         TEST(any_failed_allocation_is_told),
     };
