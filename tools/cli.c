@@ -18,6 +18,7 @@
 #define TSL_VERSION "0.1"
 #endif
 
+int cli_misuse_status = 1;
 static const char *called_as = "teasel";
 
 const char *cli_name(void)
@@ -40,7 +41,7 @@ void cli_misuse(bool hint, const char *fmt, ...)
     va_end(ap);
     if (hint)
         fprintf(stderr, "Try '%s --help' for more information.\n", called_as);
-    exit(1);
+    exit(cli_misuse_status);
 }
 
 void cli_warn(const char *fmt, ...)

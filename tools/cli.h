@@ -43,10 +43,13 @@ struct cli_tool {
 const char *cli_name(void);
 
 /* Takes the options out of argv and returns the operands, *n of them, NULL at the end.
- * Prints help or version and exits 0; on misuse says why and exits 1. */
+ * Prints help or version and exits 0; on misuse says why and exits. */
 char **cli_parse(const struct cli_tool *tool, int argc, char **argv, size_t *n);
 
-/* Says why and exits 1; hint adds the line that points to --help. */
+/* What misuse exits with: 1; of checkers 2, as of cmp and diff. */
+extern int cli_misuse_status;
+
+/* Says why and exits so; hint adds the line that points to --help. */
 void cli_misuse(bool hint, const char *fmt, ...) TSL_PRINTF(2, 3) TSL_NORETURN;
 
 /* "tool: message" on standard error. */
