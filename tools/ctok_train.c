@@ -12,16 +12,13 @@
 
 static struct {
     uint64_t size, min_frequency, alphabet_limit, max_token_length;
-    const char *coverage, *score;
+    uint64_t seed_pieces, em_steps;
+    const char *coverage, *score, *required, *shrink, *unk_surface;
+    bool byte_fallback, split_digits, no_split_script, no_split_number, hard_limit;
 } given = { .min_frequency = UINT64_MAX };
 
 static const struct cli_opt opts[] = {
     CTOK_KIND,
-    CTOK_CALL(0, "specials", "LIST", &ctok_words.specials,
-              "special tokens, the first ids, with commas between;\n"
-              "default: [PAD],[UNK],[CLS],[SEP],[MASK] for wordpiece,\n"
-              "<|endoftext|> for bpe, <unk>,<s>,</s> for a .model",
-              ctok_add_tokens),
     CTOK_HEADING("The vocabulary:"),
     CTOK_OPT(0, "size", "N", CLI_COUNT, &given.size,
              "N tokens, special ones and characters included"),
@@ -35,12 +32,34 @@ static const struct cli_opt opts[] = {
              "the most frequent characters that are P of all there\n"
              "are; default: 1 for wordpiece, 0.9995 for a .model"),
     CTOK_OPT(0, "max-token-length", "N", CLI_COUNT, &given.max_token_length,
-             "characters of a token at most (bytes of a byte-level\n"
-             "one); default: 16 for a .model, else any"),
-    CTOK_OPT(0, "byte-fallback", NULL, CLI_FLAG, &ctok_words.byte_fallback,
+             "of a .model: N characters of a token at most; default:\n"
+             "16; else what Hugging Face's max_token_length does:\n"
+             "merge what has fewer than N characters (or bytes)"),
+    CTOK_OPT(0, "byte-fallback", NULL, CLI_FLAG, &given.byte_fallback,
              "of a .model: 256 tokens for bytes of other characters"),
-    CTOK_OPT(0, "split-digits", NULL, CLI_FLAG, &ctok_words.split_digits,
+    CTOK_OPT(0, "required-chars", "TEXT", CLI_STR, &given.required,
+             "of a .model: characters that are tokens in any case"),
+    CTOK_OPT(0, "split-digits", NULL, CLI_FLAG, &given.split_digits,
              "of a .model: each digit is a token"),
+    CTOK_OPT(0, "no-split-by-script", NULL, CLI_FLAG, &given.no_split_script,
+             "of a .model: a token may be of several scripts"),
+    CTOK_OPT(0, "no-split-by-number", NULL, CLI_FLAG, &given.no_split_number,
+             "of a .model: a token may be of digits and letters"),
+    CTOK_OPT(0, "hard-limit", NULL, CLI_FLAG, &given.hard_limit,
+             "fewer tokens than --size are an error, not a warning"),
+    CTOK_OPT(0, "unk-piece", "TEXT", CLI_STR, &ctok_words.unk_piece,
+             "of a .model: the special token with <unk>'s use"),
+    CTOK_OPT(0, "bos-piece", "TEXT", CLI_STR, &ctok_words.bos_piece, "... with <s>'s"),
+    CTOK_OPT(0, "eos-piece", "TEXT", CLI_STR, &ctok_words.eos_piece, "... with </s>'s"),
+    CTOK_OPT(0, "pad-piece", "TEXT", CLI_STR, &ctok_words.pad_piece, "... with <pad>'s"),
+    CTOK_OPT(0, "unk-surface", "TEXT", CLI_STR, &given.unk_surface,
+             "of a .model: what an unknown token decodes to"),
+    CTOK_OPT(0, "seed-pieces", "N", CLI_COUNT, &given.seed_pieces,
+             "of unigram: begin with N; default: 1000000"),
+    CTOK_OPT(0, "shrink", "P", CLI_STR, &given.shrink,
+             "of unigram: the share that a round keeps; default: 0.75"),
+    CTOK_OPT(0, "em-steps", "N", CLI_COUNT, &given.em_steps,
+             "of unigram: steps of a round; default: 2"),
     CTOK_OPT(0, "score", "SCORE", CLI_STR, &given.score,
              "of wordpiece: merge by count (the default), or by\n"
              "likelihood: count / (left count * right count)"),
@@ -73,16 +92,61 @@ static const char *const kind_names[] = { "WordPiece", "byte-level BPE",
 
 /* ---- what the options say ---- */
 
-static double choose_coverage(double usual)
+static double choose_share(const char *option, const char *text, double usual)
 {
     char *end;
-    if (!given.coverage)
+    if (!text)
         return usual;
-    double v = strtod(given.coverage, &end);
-    if (end == given.coverage || *end || !(v > 0 && v <= 1))
-        cli_misuse(true, "invalid --coverage: %s (above 0, at most 1)",
-                   tsl_quote(given.coverage).s);
+    double v = strtod(text, &end);
+    if (end == text || *end || !(v > 0 && v <= 1))
+        cli_misuse(true, "invalid --%s: %s (above 0, at most 1)", option,
+                   tsl_quote(text).s);
     return v;
+}
+
+static struct tsl_slice utf8_of(const char *option, const char *text)
+{
+    struct tsl_slice s = { (const uint8_t *)text, text ? strlen(text) : 0 };
+    if (tsl_tokfile_utf8_end(s) < s.len)
+        cli_misuse(false, "--%s is not UTF-8: %s", option, tsl_quote(text).s);
+    return s;
+}
+
+/* What is SentencePiece's alone. */
+static void choose_spm(struct tsl_trainjob_opts *j)
+{
+    enum tsl_train_kind kind = j->spec.kind;
+    bool spm = kind >= TSL_TRAIN_SPMBPE, unigram = kind == TSL_TRAIN_UNIGRAM;
+    const struct {
+        const char *option;
+        bool given;
+    } of_spm[] = {
+        { "byte-fallback", given.byte_fallback },
+        { "split-digits", given.split_digits },
+        { "no-split-by-script", given.no_split_script },
+        { "no-split-by-number", given.no_split_number },
+        { "required-chars", given.required != NULL },
+        { "unk-surface", given.unk_surface != NULL },
+    };
+    for (size_t i = 0; i < sizeof of_spm / sizeof *of_spm; i++)
+        if (of_spm[i].given && !spm)
+            cli_misuse(true, "--%s is for --model=unigram and --ties=spm",
+                       of_spm[i].option);
+    if ((given.seed_pieces || given.shrink || given.em_steps) && !unigram)
+        cli_misuse(true,
+                   "--seed-pieces, --shrink and --em-steps are for --model=unigram");
+    j->spec.spm.byte_fallback = given.byte_fallback;
+    j->spec.spm.split_digits = given.split_digits;
+    j->spec.spm.split_by_unicode_script = !given.no_split_script;
+    j->spec.spm.split_by_number = !given.no_split_number;
+    j->spec.required_chars = utf8_of("required-chars", given.required);
+    if (given.unk_surface)
+        j->spec.spm.unk_surface = utf8_of("unk-surface", given.unk_surface);
+    j->seed_size = (size_t)given.seed_pieces;
+    j->shrink = choose_share("shrink", given.shrink, 0);
+    if (given.em_steps > 100)
+        cli_misuse(false, "--em-steps: at most 100");
+    j->em_steps = (unsigned)given.em_steps;
 }
 
 static void choose_limits(struct tsl_trainjob_opts *j)
@@ -109,8 +173,10 @@ static void choose_limits(struct tsl_trainjob_opts *j)
                        : spm                             ? 1
                                                          : 2;
     j->alphabet_limit = (size_t)given.alphabet_limit;
-    j->coverage = choose_coverage(spm ? 0.9995 : 1);
-    j->max_token_chars = (size_t)given.max_token_length;
+    j->coverage = choose_share("coverage", given.coverage, spm ? 0.9995 : 1);
+    j->max_token_length = (size_t)given.max_token_length;
+    j->hard_limit = given.hard_limit;
+    choose_spm(j);
     j->likelihood = ctok_choose("score", given.score, "count\0likelihood\0");
     if (spm && given.max_token_length > TSL_UNITRAIN_CHARS_MAX)
         cli_misuse(false, "--max-token-length: at most %d for a .model",

@@ -9,8 +9,9 @@
 #include "base/json.h"
 #include "base/quote.h"
 #include "io/file.h"
+#include "text/charsrule.h"
 
-struct ctok_words ctok_words;
+struct ctok_words ctok_words = { .line_max = CTOK_LINE_MAX_UNSET };
 
 int ctok_add_tokens(void *to, const char *arg, struct tsl_err *err)
 {
@@ -82,24 +83,96 @@ static void check_kind(enum tsl_train_kind k)
         cli_misuse(true, "--prefix-space is for --model=bpe --ties=hf");
     if (ctok_words.newlines && k != TSL_TRAIN_BYTEBPE)
         cli_misuse(true, "--keep-newlines is for --model=bpe --ties=hf");
-    if (ctok_words.charsmap && !spm)
-        cli_misuse(true, "--charsmap-from is for --model=unigram and --ties=spm");
-    if (ctok_words.byte_fallback && !spm)
-        cli_misuse(true, "--byte-fallback is for --model=unigram and --ties=spm");
-    if (ctok_words.split_digits && !spm)
-        cli_misuse(true, "--split-digits is for --model=unigram and --ties=spm");
+    const struct {
+        const char *option;
+        bool given;
+    } of_spm[] = {
+        { "charsmap-from", ctok_words.charsmap != NULL },
+        { "normalization", ctok_words.normalization != NULL },
+        { "no-dummy-prefix", ctok_words.no_dummy_prefix },
+        { "keep-extra-spaces", ctok_words.keep_spaces },
+        { "whitespace-suffix", ctok_words.suffix },
+        { "whitespace-tokens", ctok_words.only_spaces },
+        { "no-split-by-whitespace", ctok_words.no_split_space },
+        { "max-line", ctok_words.line_max != CTOK_LINE_MAX_UNSET },
+        { "unk-piece", ctok_words.unk_piece != NULL },
+        { "bos-piece", ctok_words.bos_piece != NULL },
+        { "eos-piece", ctok_words.eos_piece != NULL },
+        { "pad-piece", ctok_words.pad_piece != NULL },
+    };
+    for (size_t i = 0; i < sizeof of_spm / sizeof *of_spm; i++)
+        if (of_spm[i].given && !spm)
+            cli_misuse(true, "--%s is for --model=unigram and --ties=spm",
+                       of_spm[i].option);
+    if (ctok_words.charsmap && ctok_words.normalization)
+        cli_misuse(true, "cannot combine --charsmap-from and --normalization");
+    if (ctok_words.whole_words && k != TSL_TRAIN_UNIGRAM)
+        cli_misuse(true, "--whole-words is for --model=unigram");
 }
 
-static void default_specials(enum tsl_train_kind kind)
+/* A token's text; NULL: as it was. */
+static void rename_piece(struct tsl_slice *piece, const char *text)
 {
-    static const char *const usual[] = {
-        [TSL_TRAIN_WORDPIECE] = "[PAD],[UNK],[CLS],[SEP],[MASK]",
-        [TSL_TRAIN_BYTEBPE] = "<|endoftext|>",
-        [TSL_TRAIN_SPMBPE] = "<unk>,<s>,</s>",
-        [TSL_TRAIN_UNIGRAM] = "<unk>,<s>,</s>",
+    struct tsl_slice s = { (const uint8_t *)text, text ? strlen(text) : 0 };
+    if (!text)
+        return;
+    if (!s.len || tsl_tokfile_utf8_end(s) < s.len)
+        cli_misuse(false, "a special token that is empty or not UTF-8: %s",
+                   tsl_quote(text).s);
+    *piece = s;
+}
+
+static void default_specials(enum tsl_train_kind kind, struct tsl_spm_options *spm)
+{
+    struct ctok_tokens *t = &ctok_words.specials;
+    rename_piece(&spm->unk_piece, ctok_words.unk_piece);
+    rename_piece(&spm->bos_piece, ctok_words.bos_piece);
+    rename_piece(&spm->eos_piece, ctok_words.eos_piece);
+    rename_piece(&spm->pad_piece, ctok_words.pad_piece);
+    if (!t->given && kind == TSL_TRAIN_WORDPIECE)
+        (void)ctok_add_tokens(t, "[PAD],[UNK],[CLS],[SEP],[MASK]", NULL);
+    if (!t->given && kind == TSL_TRAIN_BYTEBPE)
+        (void)ctok_add_tokens(t, "<|endoftext|>", NULL);
+    if (!t->given) {
+        t->token[t->n++] = spm->unk_piece;
+        t->token[t->n++] = spm->bos_piece;
+        t->token[t->n++] = spm->eos_piece;
+    }
+    if (t->n + ctok_words.controls.n > CTOK_TOKENS_MAX)
+        cli_misuse(false, "more than %d special tokens", CTOK_TOKENS_MAX);
+    for (size_t i = 0; i < ctok_words.controls.n; i++)
+        t->token[t->n++] = ctok_words.controls.token[i];
+    t->given = true;
+}
+
+/* What a .model does to text before it is cut. */
+static int choose_normalizer(struct tsl_trainspec *spec, struct tsl_tokfile_spm **from,
+                             struct tsl_err *err)
+{
+    static const enum tsl_charsrule rules[] = {
+        TSL_CHARSRULE_NMT_NFKC, TSL_CHARSRULE_NFKC, TSL_CHARSRULE_NMT_NFKC_CF,
+        TSL_CHARSRULE_NFKC_CF, TSL_CHARSRULE_IDENTITY
     };
-    if (!ctok_words.specials.given)
-        (void)ctok_add_tokens(&ctok_words.specials, usual[kind], NULL);
+    struct tsl_spm_normalizer *n = &spec->spm.normalizer;
+    int rc = 0;
+    int rule = ctok_choose("normalization", ctok_words.normalization,
+                           "nmt_nfkc\0nfkc\0nmt_nfkc_cf\0nfkc_cf\0identity\0");
+    if (ctok_words.charsmap) {
+        rc = tsl_tokfile_spm_open(from, ctok_words.charsmap, err);
+        if (rc == 0) {
+            *n = (*from)->options.normalizer;
+            spec->spm.denormalizer = (*from)->options.denormalizer;
+        }
+    } else {
+        n->name = tsl_charsrule_name(rules[rule]);
+        rc = tsl_charsrule_map(rules[rule], &ctok_words.map, &n->charsmap.len, err);
+        n->charsmap.data = ctok_words.map;
+    }
+    if (ctok_words.no_dummy_prefix)
+        n->add_dummy_prefix = false;
+    if (ctok_words.keep_spaces)
+        n->remove_extra_whitespaces = false;
+    return rc;
 }
 
 static bool same(struct tsl_slice a, struct tsl_slice b)
@@ -125,9 +198,12 @@ int ctok_spec(struct tsl_trainspec *spec, struct tsl_tokfile_spm **from,
     static const enum tsl_splitpat patterns[] = { TSL_SPLITPAT_GPT2, TSL_SPLITPAT_CL100K,
                                                   TSL_SPLITPAT_O200K };
     enum tsl_train_kind kind = choose_kind();
+    struct tsl_spm_options spm = tsl_tokfile_spm_defaults();
     check_kind(kind);
-    default_specials(kind);
+    default_specials(kind, &spm);
     check_tokens();
+    spm.whitespace_suffix = ctok_words.suffix;
+    spm.split_by_whitespace = !ctok_words.no_split_space;
     bool lower = !ctok_words.cased;
     *spec = (struct tsl_trainspec){
         .kind = kind,
@@ -141,7 +217,12 @@ int ctok_spec(struct tsl_trainspec *spec, struct tsl_tokfile_spm **from,
         .prefix_space = ctok_words.prefix_space,
         .keep_bad = ctok_choose("invalid", ctok_words.invalid, "replace\0bytes\0"),
         .line_ends = ctok_words.newlines,
-        .spm = tsl_tokfile_spm_defaults(),
+        .spm = spm,
+        .line_max = ctok_words.line_max != CTOK_LINE_MAX_UNSET
+                        ? (size_t)ctok_words.line_max
+                        : 4192,
+        .whitespace_only = ctok_words.only_spaces,
+        .whole_words = ctok_words.whole_words,
         .made_by = "trained by ctok (teasel) " TSL_VERSION,
     };
     if (spec->line_ends && (ctok_given.input || ctok_frame().kind != TSL_FRAME_LINE))
@@ -150,19 +231,8 @@ int ctok_spec(struct tsl_trainspec *spec, struct tsl_tokfile_spm **from,
         cli_misuse(true, "--invalid=bytes is for --model=bpe --ties=hf");
     if (spec->prefix_space && spec->pattern != TSL_SPLITPAT_GPT2)
         cli_misuse(true, "--prefix-space is for --pattern=gpt2");
-    static const uint8_t identity[] = "identity";
-    spec->spm.byte_fallback = ctok_words.byte_fallback;
-    spec->spm.split_digits = ctok_words.split_digits;
-    spec->spm.normalizer.name = (struct tsl_slice){ identity, sizeof identity - 1 };
     *from = NULL;
-    if (!ctok_words.charsmap)
-        return 0;
-    int rc = tsl_tokfile_spm_open(from, ctok_words.charsmap, err);
-    if (rc == 0) {
-        spec->spm.normalizer = (*from)->options.normalizer;
-        spec->spm.denormalizer = (*from)->options.denormalizer;
-    }
-    return rc;
+    return kind >= TSL_TRAIN_SPMBPE ? choose_normalizer(spec, from, err) : 0;
 }
 
 /* ---- what is counted ---- */
@@ -246,5 +316,7 @@ void ctok_count_warnings(const struct tsl_countjob_stats *st)
         cli_warn("%" PRIu64 " words of more than %d KiB were left out",
                  st->cut.long_words, TSL_WORDCOUNT_WORD_MAX >> 10);
     if (st->cut.skipped)
-        cli_warn("%" PRIu64 " texts were left out", st->cut.skipped);
+        cli_warn("%" PRIu64
+                 " texts were left out: longer than --max-line, or with U+2585",
+                 st->cut.skipped);
 }

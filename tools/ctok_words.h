@@ -17,10 +17,13 @@ struct ctok_tokens {
 };
 
 struct ctok_words {
-    const char *model, *ties, *pattern, *charsmap, *invalid;
-    bool lowercase, cased, prefix_space, split_digits, byte_fallback, newlines;
-    struct ctok_tokens specials, symbols;
-    uint64_t min_count;
+    const char *model, *ties, *pattern, *charsmap, *normalization, *invalid;
+    const char *unk_piece, *bos_piece, *eos_piece, *pad_piece;
+    bool lowercase, cased, prefix_space, newlines;
+    bool no_dummy_prefix, keep_spaces, suffix, only_spaces, no_split_space, whole_words;
+    struct ctok_tokens specials, controls, symbols;
+    uint64_t min_count, line_max;
+    uint8_t *map; /* what normalization is; never freed */
     char *counts[CTOK_COUNTS_MAX];
     size_t ncounts;
     const char *dirs[CTOK_DIRS_MAX];
@@ -28,6 +31,9 @@ struct ctok_words {
 };
 
 extern struct ctok_words ctok_words;
+
+/* --max-line was not given. */
+#define CTOK_LINE_MAX_UNSET UINT64_MAX
 
 /* Functions for CLI_CALL: to is &ctok_words, or the list of tokens. */
 int ctok_add_tokens(void *to, const char *arg, struct tsl_err *err);
@@ -59,8 +65,34 @@ int ctok_add_dir(void *to, const char *arg, struct tsl_err *err);
                  "of bpe: hf (the default), or spm: SentencePiece's BPE, its\n"          \
                  "order among equals, and its .model"),                                  \
         CTOK_OPT(0, "charsmap-from", "MODEL", CLI_STR, &ctok_words.charsmap,             \
-                 "of a .model: normalise (nmt_nfkc...) as that one does;\n"              \
-                 "default: identity, only white space"),                                 \
+                 "of a .model: normalise as that one does"),                             \
+        CTOK_OPT(0, "normalization", "RULES", CLI_STR, &ctok_words.normalization,        \
+                 "of a .model: nmt_nfkc (the default), nfkc, nmt_nfkc_cf,\n"             \
+                 "nfkc_cf (folded case) or identity"),                                   \
+        CTOK_OPT(0, "no-dummy-prefix", NULL, CLI_FLAG, &ctok_words.no_dummy_prefix,      \
+                 "of a .model: no blank in front of a text"),                            \
+        CTOK_OPT(0, "keep-extra-spaces", NULL, CLI_FLAG, &ctok_words.keep_spaces,        \
+                 "of a .model: leave runs of blanks as they are"),                       \
+        CTOK_OPT(0, "whitespace-suffix", NULL, CLI_FLAG, &ctok_words.suffix,             \
+                 "of a .model: blanks end tokens, rather than begin them"),              \
+        CTOK_OPT(0, "whitespace-tokens", NULL, CLI_FLAG, &ctok_words.only_spaces,        \
+                 "of a .model: a run of blanks may be a token"),                         \
+        CTOK_OPT(0, "no-split-by-whitespace", NULL, CLI_FLAG,                            \
+                 &ctok_words.no_split_space,                                             \
+                 "of a .model: tokens may hold several words"),                          \
+        CTOK_OPT(0, "whole-words", NULL, CLI_FLAG, &ctok_words.whole_words,              \
+                 "of unigram: any word that came twice may be a token, not\n"            \
+                 "only what SentencePiece begins with"),                                 \
+        CTOK_OPT(0, "max-line", "N", CLI_COUNT, &ctok_words.line_max,                    \
+                 "of a .model: leave texts of more than N bytes out;\n"                  \
+                 "default: 4192, as SentencePiece; 0: none"),                            \
+        CTOK_CALL(0, "specials", "LIST", &ctok_words.specials,                           \
+                  "special tokens, the first ids, with commas between;\n"                \
+                  "default: [PAD],[UNK],[CLS],[SEP],[MASK] for wordpiece,\n"             \
+                  "<|endoftext|> for bpe, <unk>,<s>,</s> for a .model",                  \
+                  ctok_add_tokens),                                                      \
+        CTOK_CALL(0, "control-symbols", "LIST", &ctok_words.controls,                    \
+                  "more special tokens, behind those", ctok_add_tokens),                 \
         CTOK_CALL(0, "user-symbols", "LIST", &ctok_words.symbols,                        \
                   "texts, with commas between, that are one token always;\n"             \
                   "may be given again",                                                  \

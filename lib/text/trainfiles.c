@@ -98,24 +98,24 @@ static int make_hf(struct tsl_trainfiles *f, const struct tsl_trainspec *spec,
 
 /* ---- SentencePiece's ---- */
 
-static bool is_text(struct tsl_slice s, const char *text)
+static bool same(struct tsl_slice a, struct tsl_slice b)
 {
-    return s.len == strlen(text) && memcmp(s.data, text, s.len) == 0;
+    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
 }
 
 /* A special token's type; notes its id where its name has a use. */
 static enum tsl_spm_type special_type(struct tsl_spm_options *o, struct tsl_slice text,
                                       int32_t id)
 {
-    if (is_text(text, "<unk>")) {
+    if (same(text, o->unk_piece)) {
         o->unk_id = id;
         return TSL_SPM_UNKNOWN;
     }
-    if (is_text(text, "<s>"))
+    if (same(text, o->bos_piece))
         o->bos_id = id;
-    else if (is_text(text, "</s>"))
+    else if (same(text, o->eos_piece))
         o->eos_id = id;
-    else if (is_text(text, "<pad>"))
+    else if (same(text, o->pad_piece))
         o->pad_id = id;
     return TSL_SPM_CONTROL;
 }
@@ -157,8 +157,9 @@ static int make_spm(struct tsl_trainfiles *f, const struct tsl_trainspec *spec,
     if (o.unk_id < 0) {
         tsl_mem_free(p);
         return tsl_err_set(err, TSL_EUSAGE,
-                           "the special tokens lack <unk>, without which SentencePiece "
-                           "loads nothing");
+                           "the special tokens lack %s, without which SentencePiece "
+                           "loads nothing",
+                           tsl_tokfile_quote(o.unk_piece).s);
     }
     for (size_t i = 0; unigram && i < u->n; i++, n++)
         p[n] = (struct tsl_spm_piece){ u->pieces[i].text, u->pieces[i].score,

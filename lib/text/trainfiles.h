@@ -29,7 +29,8 @@ enum tsl_train_kind {
 struct tsl_trainspec {
     enum tsl_train_kind kind;
     /* Ids from 0, specials first; each once.  SentencePiece's: <unk>, which has to be there,
-     * <s>, </s> and <pad> have the uses of these names, others are control symbols. */
+     * <s>, </s> and <pad> (or what spm calls them) have the uses of these names, others are
+     * control symbols. */
     const struct tsl_slice *specials, *symbols;
     size_t nspecials, nsymbols; /* symbols: always one token */
     struct tsl_bertnorm norm;   /* WORDPIECE */
@@ -37,9 +38,14 @@ struct tsl_trainspec {
     bool prefix_space;          /* BYTEBPE */
     bool keep_bad;              /* BYTEBPE: ill-formed UTF-8 is trained on as it is */
     bool line_ends; /* BYTEBPE: a row's newline belongs to its text (wordcut.h) */
-    /* SentencePiece's: normalizer, byte_fallback, split_digits, character_coverage,
-     * max_piece_chars are taken; ids, algorithm and size are set here. */
+    /* SentencePiece's: all is taken but ids, algorithm and size, which are set here.  The use
+     * of a special token is told by unk_piece, bos_piece and so on. */
     struct tsl_spm_options spm;
+    size_t line_max; /* SentencePiece's: longer texts, in bytes, are left out; 0: none */
+    bool whitespace_only; /* SentencePiece's: pieces of several U+2581 and nothing else */
+    bool whole_words;     /* UNIGRAM: unitrain.h's other seeds */
+    struct tsl_slice
+        required_chars;  /* SentencePiece's: UTF-8; in the vocabulary always */
     const char *made_by; /* for people; may be empty */
 };
 

@@ -9,6 +9,18 @@
 
 enum { PROGRAM_BYTES = 16 << 20 /* beside opts.memory */ };
 
+/* Special tokens, then the user's symbols, in one array to be freed. */
+static struct tsl_slice *all_specials(const struct tsl_trainspec *s, struct tsl_err *err)
+{
+    struct tsl_slice *all =
+        tsl_mem_alloc(s->nspecials + s->nsymbols + 1, sizeof *all, "special tokens", err);
+    for (size_t i = 0; all && i < s->nspecials; i++)
+        all[i] = s->specials[i];
+    for (size_t i = 0; all && i < s->nsymbols; i++)
+        all[s->nspecials + i] = s->symbols[i];
+    return all;
+}
+
 int tsl_trainjob_cut(const struct tsl_trainspec *spec, struct tsl_wordcut *cut,
                      struct tsl_err *err)
 {
@@ -24,10 +36,22 @@ int tsl_trainjob_cut(const struct tsl_trainspec *spec, struct tsl_wordcut *cut,
             tsl_wordcut_keep_line_ends(cut);
         return rc;
     }
-    const struct tsl_wordcut_spm_opts o = { .normalizer = spec->spm.normalizer,
-                                            .symbols = spec->symbols,
-                                            .nsymbols = spec->nsymbols };
-    return tsl_wordcut_spm(cut, &o, err);
+    struct tsl_slice *all = all_specials(spec, err);
+    if (!all)
+        return TSL_ENOMEM;
+    const struct tsl_wordcut_spm_opts o = {
+        .normalizer = spec->spm.normalizer,
+        .whitespace_suffix = spec->spm.whitespace_suffix,
+        .whitespace_only = spec->whitespace_only,
+        .whole = !spec->spm.split_by_whitespace,
+        .line_max = spec->line_max,
+        .text_ends = spec->kind == TSL_TRAIN_UNIGRAM && !spec->whole_words,
+        .symbols = all,
+        .nsymbols = spec->nspecials + spec->nsymbols,
+    };
+    int rc = tsl_wordcut_spm(cut, &o, err);
+    tsl_mem_free(all);
+    return rc;
 }
 
 struct job {
@@ -133,16 +157,24 @@ static int count_words(struct job *j, struct tsl_err *err)
 
 /* ---- training ---- */
 
-/* Special tokens, then the user's symbols, in one array to be freed. */
-static struct tsl_slice *all_specials(const struct tsl_trainspec *s, struct tsl_err *err)
+static struct tsl_piecerule piecerule(const struct tsl_trainspec *s)
 {
-    struct tsl_slice *all =
-        tsl_mem_alloc(s->nspecials + s->nsymbols + 1, sizeof *all, "special tokens", err);
-    for (size_t i = 0; all && i < s->nspecials; i++)
-        all[i] = s->specials[i];
-    for (size_t i = 0; all && i < s->nsymbols; i++)
-        all[s->nspecials + i] = s->symbols[i];
-    return all;
+    return (struct tsl_piecerule){
+        .max_chars = (size_t)s->spm.max_piece_chars,
+        .split_by_unicode_script = s->spm.split_by_unicode_script,
+        .split_by_number = s->spm.split_by_number,
+        .split_digits = s->spm.split_digits,
+        .split_by_whitespace = s->spm.split_by_whitespace,
+        .whitespace_suffix = s->spm.whitespace_suffix,
+        .whitespace_only_pieces = s->whitespace_only,
+    };
+}
+
+static int too_few(const struct tsl_trainjob_opts *o, uint64_t n, struct tsl_err *err)
+{
+    return tsl_err_set(err, TSL_EUSAGE,
+                       "--size=%zu is too large: the words give %" PRIu64 " tokens",
+                       o->size, n);
 }
 
 static int run_bpe(struct job *j, const struct tsl_slice *specials, size_t memory,
@@ -151,7 +183,7 @@ static int run_bpe(struct job *j, const struct tsl_slice *specials, size_t memor
     static const uint8_t prefix[] = "##";
     const struct tsl_trainjob_opts *o = j->o;
     const struct tsl_spm_options *spm = &o->spec.spm;
-    struct tsl_piecerule rule = tsl_piecerule_defaults();
+    struct tsl_piecerule rule = piecerule(&o->spec);
     struct tsl_bpetrain_opts b = tsl_bpetrain_defaults();
     b.size = o->size;
     b.min_frequency = o->min_frequency;
@@ -161,8 +193,7 @@ static int run_bpe(struct job *j, const struct tsl_slice *specials, size_t memor
     b.coverage = o->coverage;
     b.nthreads = o->count.nthreads;
     b.progress = o->progress ? &o->progress->bpe : NULL;
-    /* bpetrain.h has the peer's limit, which is one more than the longest token */
-    b.max_token_length = o->max_token_chars ? o->max_token_chars + 1 : 0;
+    b.max_token_length = o->max_token_length;
     if (o->likelihood)
         b.score = TSL_BPETRAIN_LIKELIHOOD;
     if (o->spec.kind == TSL_TRAIN_WORDPIECE) {
@@ -173,8 +204,7 @@ static int run_bpe(struct job *j, const struct tsl_slice *specials, size_t memor
     } else {
         b.ties = TSL_BPETRAIN_SPM;
         b.byte_pieces = spm->byte_fallback;
-        rule.max_chars = (size_t)spm->max_piece_chars;
-        rule.split_digits = spm->split_digits;
+        b.initial_alphabet = o->spec.required_chars;
         b.rule = &rule;
         b.max_token_length = 0;
     }
@@ -197,6 +227,8 @@ static int run_bpe(struct job *j, const struct tsl_slice *specials, size_t memor
                            "--size=%zu has no room for %zu special tokens and %" PRIu64
                            " characters: a larger one, --alphabet-limit or --coverage",
                            o->size, t->nspecials, t->stats.alphabet);
+    if (o->hard_limit && t->n < o->size)
+        return too_few(o, t->n, err);
     return 0;
 }
 
@@ -204,6 +236,7 @@ static int run_unigram(struct job *j, const struct tsl_slice *specials, size_t m
                        struct tsl_err *err)
 {
     const struct tsl_trainjob_opts *o = j->o;
+    const struct tsl_piecerule rule = piecerule(&o->spec);
     struct tsl_unitrain_opts u = tsl_unitrain_defaults();
     u.size = o->size;
     u.max_piece_chars = (size_t)o->spec.spm.max_piece_chars;
@@ -211,8 +244,19 @@ static int run_unigram(struct job *j, const struct tsl_slice *specials, size_t m
     u.specials = specials;
     u.nspecials = o->spec.nspecials + o->spec.nsymbols;
     u.byte_fallback = o->spec.spm.byte_fallback;
-    u.split_digits = o->spec.spm.split_digits;
-    u.hard_vocab_limit = false;
+    u.split_digits = rule.split_digits;
+    u.split_by_number = rule.split_by_number;
+    u.split_by_unicode_script = rule.split_by_unicode_script;
+    u.split_by_whitespace = rule.split_by_whitespace;
+    u.whitespace_suffix = rule.whitespace_suffix;
+    u.whitespace_only_pieces = rule.whitespace_only_pieces;
+    u.required_chars = o->spec.required_chars;
+    u.line_ends = !o->spec.whole_words;
+    u.whole_words = o->spec.whole_words || rule.whitespace_suffix;
+    u.hard_vocab_limit = o->hard_limit;
+    u.seed_size = o->seed_size ? o->seed_size : u.seed_size;
+    u.shrink = o->shrink > 0 ? o->shrink : u.shrink;
+    u.em_steps = o->em_steps ? o->em_steps : u.em_steps;
     u.nthreads = o->count.nthreads;
     u.progress = o->progress ? &o->progress->uni : NULL;
     u.memory = memory;

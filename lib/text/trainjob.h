@@ -37,8 +37,13 @@ struct tsl_trainjob_opts {
     uint64_t min_frequency; /* BPE: pairs of a lower count are not merged; 0 is 1 */
     size_t alphabet_limit;  /* 0: none */
     double coverage;        /* of all characters, by the vocabulary's */
-    size_t max_token_chars; /* bytes at byte level; 0: no limit */
-    bool likelihood;        /* WordPiece: bpetrain.h's other score */
+    /* WORDPIECE and BYTEBPE: Hugging Face's max_token_length, bpetrain.h; 0: no limit. */
+    size_t max_token_length;
+    bool hard_limit;   /* SentencePiece's: fewer tokens than size are an error */
+    size_t seed_size;  /* UNIGRAM, as unitrain.h has them; 0: its default */
+    double shrink;     /* the same */
+    unsigned em_steps; /* the same */
+    bool likelihood;   /* WordPiece: bpetrain.h's other score */
     struct tsl_countjob_opts count; /* its cut is set here, progress from progress */
     const char *dir;                /* of the vocabulary's files */
     struct tsl_trainjob_progress *progress; /* may be NULL */

@@ -719,6 +719,8 @@ struct spm_model {
     struct tsl_spmnorm norm;
     uint8_t *charsmap;
     struct tsl_trie symbols; /* with blanks for U+2581 */
+    bool starts[256];        /* bytes that one begins with */
+    bool spaced;             /* one has a blank: it may reach into the next word */
 };
 
 struct spm_cutter {
@@ -748,14 +750,18 @@ static void spm_destroy(void *cutter)
     tsl_mem_free(c);
 }
 
-/* A word as it is spelled outside. */
+/* What stands behind a word. */
+enum spm_behind { SPM_WORD, SPM_SYMBOL, SPM_END };
+
+/* A word as it is spelled outside.  A tab stands for a symbol behind it, as with the peer: it
+ * is counted as a character, and in no piece. */
 static int spm_send(struct spm_cutter *c, const uint8_t *p, size_t n,
-                    const struct sender *to, struct tsl_err *err)
+                    enum spm_behind behind, const struct sender *to, struct tsl_err *err)
 {
     size_t len = 0;
-    if (n > WORD_MAX)
+    if ((n == 0 && behind != SPM_SYMBOL) || n > WORD_MAX)
         return send_word(to, p, n, err);
-    int rc = tsl_mem_grow(&c->word, &c->cap, 3 * n + SLACK, 1, "a word", err);
+    int rc = tsl_mem_grow(&c->word, &c->cap, 3 * n + 1 + SLACK, 1, "a word", err);
     if (rc < 0)
         return rc;
     for (size_t i = 0; i < n; i++) {
@@ -766,6 +772,10 @@ static int spm_send(struct spm_cutter *c, const uint8_t *p, size_t n,
             c->word[len++] = p[i];
         }
     }
+    if (behind == SPM_SYMBOL)
+        c->word[len++] = '\t';
+    if (behind == SPM_END && c->m->o.text_ends)
+        c->word[len++] = 0;
     return send_word(to, c->word, len, err);
 }
 
@@ -781,29 +791,30 @@ static size_t spm_symbol(const struct spm_model *m, const uint8_t *p, const uint
 }
 
 /* A word, cut at symbols.  The peer looks for them in the whole text: one that reaches into
- * the next word is found there, too. */
+ * the next word is found there, too.  last: text_end is that of the text. */
 static int spm_word(struct spm_cutter *c, const uint8_t **at, const uint8_t *end,
-                    const uint8_t *text_end, const struct sender *to, struct tsl_err *err)
+                    const uint8_t *text_end, bool last, const struct sender *to,
+                    struct tsl_err *err)
 {
     const uint8_t *p = *at, *from = p;
+    enum spm_behind behind = last && end == text_end ? SPM_END : SPM_WORD;
     int rc = 0;
     if (!c->m->o.nsymbols) {
         *at = end;
-        return spm_send(c, p, (size_t)(end - p), to, err);
+        return spm_send(c, p, (size_t)(end - p), behind, to, err);
     }
     while (p < end && rc == 0) {
-        size_t n = spm_symbol(c->m, p, text_end);
+        /* symbols are UTF-8: none begins within a character */
+        size_t n = c->m->starts[*p] ? spm_symbol(c->m, p, text_end) : 0;
         if (n) {
-            rc = spm_send(c, from, (size_t)(p - from), to, err);
+            rc = spm_send(c, from, (size_t)(p - from), SPM_SYMBOL, to, err);
             from = p += n;
         } else {
             p++;
-            while (p < end && (*p & 0xc0) == 0x80)
-                p++;
         }
     }
     if (rc == 0 && from < end)
-        rc = spm_send(c, from, (size_t)(end - from), to, err);
+        rc = spm_send(c, from, (size_t)(end - from), behind, to, err);
     *at = p;
     return rc;
 }
@@ -831,13 +842,13 @@ static const uint8_t *spm_word_end(const struct spm_model *m, const uint8_t *p,
     return q;
 }
 
-static int spm_words(struct spm_cutter *c, size_t n, const struct sender *to,
+static int spm_words(struct spm_cutter *c, size_t n, bool last, const struct sender *to,
                      struct tsl_err *err)
 {
     const uint8_t *p = c->run.bytes, *end = p + n;
     int rc = 0;
     while (p < end && rc == 0)
-        rc = spm_word(c, &p, spm_word_end(c->m, p, end), end, to, err);
+        rc = spm_word(c, &p, spm_word_end(c->m, p, end), end, last, to, err);
     return rc;
 }
 
@@ -848,7 +859,7 @@ static size_t spm_resume(struct spm_cutter *c, struct tsl_slice text, size_t n,
 {
     const uint8_t *p = c->run.bytes;
     const struct spm_model *m = c->m;
-    if (m->o.whole || m->o.nsymbols || !m->norm.escape)
+    if (m->o.whole || m->spaced || !m->norm.escape)
         return 0;
     for (size_t at = n; at-- > 1;) {
         bool begins = m->o.whitespace_suffix ? p[at - 1] == ' ' : p[at] == ' ';
@@ -890,7 +901,7 @@ static int spm_block(struct spm_cutter *c, struct tsl_slice text, bool last, siz
     if (!c->run.started || last) {
         *used = last ? text.len : c->run.raw;
         c->counts.invalid += c->run.invalid;
-        return c->run.started ? spm_words(c, c->run.len, to, err) : 0;
+        return c->run.started ? spm_words(c, c->run.len, last, to, err) : 0;
     }
     size_t n = spm_resume(c, text, c->run.certain, &prev_space), seg = 0;
     *used = n ? tsl_spmnorm_raw(&c->run, &seg, n) : 0;
@@ -902,7 +913,7 @@ static int spm_block(struct spm_cutter *c, struct tsl_slice text, bool last, siz
     c->run.prev_space = prev_space;
     if (c->run.invalid)
         c->counts.invalid += spm_invalid((struct tsl_slice){ text.data, *used });
-    return spm_words(c, n, to, err);
+    return spm_words(c, n, false, to, err);
 }
 
 /* Whether this text is left out, as by the peer's LoadSentences; 0: more must be seen. */
@@ -1001,6 +1012,8 @@ static int spm_symbols(struct spm_model *m, uint64_t *sum, struct tsl_err *err)
             p[at++] = space ? ' ' : s.data[k];
             k += space ? 3 : 1;
         }
+        m->starts[p[begin]] = true;
+        m->spaced |= memchr(p + begin, ' ', at - begin) != NULL;
         keys[n++] = (struct tsl_slice){ p + begin, at - begin };
     }
     if (rc == 0)
@@ -1045,11 +1058,11 @@ int tsl_wordcut_spm(struct tsl_wordcut *cut, const struct tsl_wordcut_spm_opts *
     *cut = (struct tsl_wordcut){ .ops = &ops, .model = m, .factor = 4 };
     snprintf(cut->describe, sizeof cut->describe,
              "spm charsmap=%016" PRIx64 " dummy-prefix=%d remove-extra=%d escape=%d "
-             "suffix=%d only=%d whole=%d line-max=%zu symbols=%016" PRIx64,
+             "suffix=%d only=%d whole=%d ends=%d line-max=%zu symbols=%016" PRIx64,
              map->len ? tsl_hash64(map->data, map->len, 0) : 0,
              o->normalizer.add_dummy_prefix, o->normalizer.remove_extra_whitespaces,
              o->normalizer.escape_whitespaces, o->whitespace_suffix, o->whitespace_only,
-             o->whole, o->line_max, symbols);
+             o->whole, o->text_ends, o->line_max, symbols);
     return 0;
 }
 

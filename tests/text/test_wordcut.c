@@ -299,8 +299,9 @@ static bool is_space_at(const uint8_t *p, size_t n, size_t i)
     return n - i >= 3 && memcmp(p + i, "\xe2\x96\x81", 3) == 0;
 }
 
-/* SplitIntoWords of SentencePiece, letter by letter. */
-static void slow_split(const uint8_t *p, size_t n, bool suffix, bool only,
+/* SplitIntoWords of SentencePiece, letter by letter.  ends: the last word has a NUL, which is
+ * there, behind it. */
+static void slow_split(const uint8_t *p, size_t n, bool suffix, bool only, bool ends,
                        struct words *out)
 {
     size_t begin = 0;
@@ -318,7 +319,7 @@ static void slow_split(const uint8_t *p, size_t n, bool suffix, bool only,
         i += space ? 3 : 1;
     }
     if (begin < n)
-        words_add(out, p + begin, n - begin);
+        words_add(out, p + begin, n - begin + ends);
 }
 
 static uint64_t slow_spm(const struct tsl_wordcut_spm_opts *o, struct tsl_slice text,
@@ -343,10 +344,11 @@ static uint64_t slow_spm(const struct tsl_wordcut_spm_opts *o, struct tsl_slice 
         }
     }
     out->len = out->n = 0;
+    p[len] = 0;
     if (o->whole && len)
-        words_add(out, p, len);
+        words_add(out, p, len + o->text_ends);
     else
-        slow_split(p, len, o->whitespace_suffix, o->whitespace_only, out);
+        slow_split(p, len, o->whitespace_suffix, o->whitespace_only, o->text_ends, out);
     uint64_t invalid = run.invalid;
     tsl_spmnorm_fini_run(&run);
     tsl_spmnorm_fini(&nm);
@@ -361,7 +363,7 @@ static void spm_words_are_those_of_the_normal_form(void **state)
     struct words want = { 0 };
     struct tsl_err err = { 0 };
     (void)state;
-    for (unsigned k = 0; k < 32; k++) {
+    for (unsigned k = 0; k < 64; k++) {
         struct tsl_wordcut_spm_opts o = {
             .normalizer = { .add_dummy_prefix = k & 1,
                             .remove_extra_whitespaces = k & 2,
@@ -369,10 +371,11 @@ static void spm_words_are_those_of_the_normal_form(void **state)
             .whitespace_suffix = k & 4,
             .whitespace_only = k & 8,
             .whole = (k & 16) && (k & 12) == 0,
+            .text_ends = k & 32,
         };
         struct tsl_wordcut cut;
         assert_ok(tsl_wordcut_spm(&cut, &o, &err), &err);
-        for (int i = 0; i < ROUNDS / 10; i++) {
+        for (int i = 0; i < ROUNDS / 20; i++) {
             size_t most = i % 25 ? rnd_below(&r, TEXT) + 1 : LARGE / (o.whole ? 16 : 1);
             struct tsl_slice text = random_text(&r, buf, most);
             uint64_t invalid = slow_spm(&o, text, &want);
@@ -423,9 +426,9 @@ static void spm_cuts_at_symbols_and_leaves_texts_out(void **state)
     struct rnd r = rnd_make(5, "");
     (void)state;
     assert_ok(tsl_wordcut_spm(&cut, &o, &err), &err);
-    assert_words(&cut, "a<sep>b foobar", SP "a|b|" SP "|bar");
-    assert_words(&cut, "the them", "m");
-    assert_words(&cut, "zo bar", SP "z|ar");
+    assert_words(&cut, "a<sep>b foobar", SP "a\t|b|" SP "\t|bar");
+    assert_words(&cut, "the them", "\t|\t|m");
+    assert_words(&cut, "zo bar", SP "z\t|ar");
     assert_words(&cut, "one two three four", SP "one|" SP "two|" SP "three|" SP "four");
     assert_words(&cut, "one two three four fi", "");
     assert_words(&cut, "one \xe2\x96\x85", "");
@@ -436,6 +439,41 @@ static void spm_cuts_at_symbols_and_leaves_texts_out(void **state)
     assert_int_equal(got.n, 0);
     free(got.p);
     tsl_wordcut_fini(&cut);
+}
+
+/* A symbol that has a blank may reach into the next word; others may not, and a text that
+ * has them can come in stretches. */
+static void spm_symbols_are_found_in_stretches_of_a_text(void **state)
+{
+    const struct tsl_slice plain[] = { str("a"), str("<s>"), str("ab") };
+    const struct tsl_slice spaced[] = { str("a" SP), str("b" SP "c") };
+    struct rnd r = rnd_make(6, "symbols");
+    struct words want = { 0 };
+    uint8_t text[400];
+    (void)state;
+    for (unsigned k = 0; k < 8; k++) {
+        struct tsl_wordcut_spm_opts o = { .normalizer = { .add_dummy_prefix = true,
+                                                          .remove_extra_whitespaces =
+                                                              true,
+                                                          .escape_whitespaces = true },
+                                          .whitespace_suffix = k & 1,
+                                          .text_ends = k & 2,
+                                          .symbols = k & 4 ? spaced : plain,
+                                          .nsymbols = k & 4 ? 2 : 3 };
+        struct tsl_wordcut cut;
+        struct tsl_err err = { 0 };
+        assert_ok(tsl_wordcut_spm(&cut, &o, &err), &err);
+        for (int i = 0; i < 200; i++) {
+            size_t n = rnd_below(&r, sizeof text);
+            for (size_t j = 0; j < n; j++)
+                text[j] = (uint8_t) "abc  <s>"[rnd_below(&r, 8)];
+            struct tsl_slice all = { text, n };
+            cut_in(&cut, all, 0, &r, &want);
+            try_all_ways(&cut, all, &want, 0, &r);
+        }
+        tsl_wordcut_fini(&cut);
+    }
+    free(want.p);
 }
 
 /* ---- hf -------------------------------------------------------------------------------- */
@@ -625,6 +663,7 @@ int main(void)
         TEST(bert_words_are_those_of_bertnorm),
         TEST(bytes_are_cut_as_by_splitpat),
         TEST(spm_words_are_those_of_the_normal_form),
+        TEST(spm_symbols_are_found_in_stretches_of_a_text),
         TEST(spm_cuts_at_symbols_and_leaves_texts_out),
         TEST(hf_parts_are_applied_one_after_the_other),
         TEST(very_long_words_are_left_out),

@@ -49,6 +49,11 @@ _ctok() {
     --progress | --color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")) ;;
     -[mj] | --json-field | --row-ids | --memory | --threads | --size | --min-frequency) ;;
     --alphabet-limit | --coverage | --max-token-length | --min-count | --user-symbols) ;;
+    --max-line | --control-symbols | --required-chars | --*-piece | --unk-surface | --shrink) ;;
+    --seed-pieces | --em-steps) ;;
+    --normalization)
+        COMPREPLY=($(compgen -W 'nmt_nfkc nfkc nmt_nfkc_cf nfkc_cf identity' -- "$cur"))
+        ;;
     *)
         if [[ $cur == -* ]]; then
             compopt +o filenames
@@ -56,7 +61,11 @@ _ctok() {
                 --special-text= --invalid= --rows= -z --zero-terminated --input= --json-field=
                 --split-sentences --pair --files0-from= -o --output= --specials= --offset-unit=
                 --compress= --row-ids= --skip-specials --color= --model= --ties= --prefix-space --keep-newlines
-                --charsmap-from= --user-symbols= --size= --min-frequency= --alphabet-limit=
+                --charsmap-from= --normalization= --no-dummy-prefix --keep-extra-spaces
+                --whitespace-suffix --whitespace-tokens --no-split-by-whitespace --whole-words
+                --max-line= --control-symbols= --required-chars= --no-split-by-script
+                --no-split-by-number --hard-limit --unk-piece= --bos-piece= --eos-piece= --pad-piece=
+                --unk-surface= --seed-pieces= --shrink= --em-steps= --user-symbols= --size= --min-frequency= --alphabet-limit=
                 --coverage= --max-token-length= --byte-fallback --split-digits --score= --counts=
                 --min-count= -T --temporary-directory= --memory= --threads= -q --quiet
                 -v --verbose --stats= --progress= --explain --help --version' -- "$cur"))

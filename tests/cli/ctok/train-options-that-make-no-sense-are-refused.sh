@@ -16,6 +16,17 @@ refuses 'keep-newlines is for rows' -- ctok train --model=bpe --keep-newlines -z
 refuses 'byte-fallback is for' -- $wordpiece --size=400 --byte-fallback in
 refuses 'split-digits is for' -- ctok train --model=bpe --split-digits --size=400 -o d in
 refuses 'charsmap-from is for' -- $wordpiece --size=400 --charsmap-from=x in
+refuses 'normalization is for' -- $wordpiece --size=400 --normalization=nfkc in
+refuses 'invalid --normalization: nfd (nmt_nfkc, nfkc, nmt_nfkc_cf, nfkc_cf or identity)' -- ctok train --model=unigram --normalization=nfd --size=400 -o d in
+refuses 'cannot combine' -- ctok train --model=unigram --normalization=nfkc --charsmap-from=x --size=400 -o d in
+refuses 'max-line is for' -- $wordpiece --size=400 --max-line=9 in
+refuses 'whitespace-suffix is for' -- ctok train --model=bpe --whitespace-suffix --size=400 -o d in
+refuses 'no-split-by-script is for' -- ctok train --model=bpe --no-split-by-script --size=400 -o d in
+refuses 'whole-words is for' -- ctok train --model=bpe --ties=spm --whole-words --size=400 -o d in
+refuses 'are for --model=unigram' -- ctok train --model=bpe --ties=spm --em-steps=2 --size=400 -o d in
+refuses 'invalid --shrink: 0' -- ctok train --model=unigram --shrink=0 --size=400 -o d in
+refuses 'unk-piece is for' -- $wordpiece --size=400 --unk-piece=x in
+refuses "lack x" -- ctok train --model=unigram --specials='<unk>' --unk-piece=x --size=400 -o d in
 refuses 'no_such.model' -- ctok train --model=unigram --charsmap-from=no_such.model --size=400 -o d in
 refuses 'min-frequency is for' -- ctok train --model=unigram --min-frequency=2 --size=400 -o d in
 refuses 'alphabet-limit is for' -- ctok train --model=bpe --alphabet-limit=2 --size=400 -o d in
@@ -29,7 +40,7 @@ refuses 'named twice' -- $wordpiece --size=400 --user-symbols='[UNK]' in
 refuses 'is empty' -- $wordpiece --size=400 --specials='[UNK],,x' in
 refuses 'not UTF-8' -- $wordpiece --size=400 --specials=$'[UNK],\xff' in
 refuses 'lack \[UNK\]' -- $wordpiece --size=400 --specials='[PAD]' in
-refuses 'lack <unk>' -- ctok train --model=unigram --specials='<s>' --size=400 -o d in
+refuses "lack '<unk>'" -- ctok train --model=unigram --specials='<s>' --size=400 -o d in
 refuses 'cannot be a line' -- $wordpiece --size=400 --user-symbols=' x' in
 refuses 'leaves no room for operands' -- $wordpiece --size=400 --files0-from=in in
 refuses 'no_such_file' -- $wordpiece --size=400 no_such_file
