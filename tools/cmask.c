@@ -20,11 +20,12 @@
 #endif
 
 static struct {
-    const char *compat, *vocab, *input, *format, *output, *unit, *split, *mask_prob,
-        *short_prob;
+    const char *pack, *noise, *mean_span, *sentinel, *compat, *vocab, *input, *format,
+        *output, *unit, *split, *mask_prob, *short_prob;
     const char *seed, *temp, *stats, *progress, *compress, *lone;
-    uint64_t length, dupes, copies, epoch, predictions, ngram, np_seed, memory, nthreads,
-        window;
+    uint64_t overlap, sentinels, length, dupes, copies, epoch, predictions, ngram,
+        np_seed, memory, nthreads, window;
+    bool positions, roll, separator, drop_last;
     bool dynamic, whole_word, favor_longer, permute, python2, cut_words, draw_specials;
     bool across, quiet, verbose, join;
 } given = { .length = UINT64_MAX,
@@ -65,6 +66,33 @@ static const struct cli_opt opts[] = {
         "partners come from the N documents before; default: all"),
     OPT(0, "cut-words", NULL, CLI_FLAG, &given.cut_words,
         "cut what is too long within words, as the scripts do"),
+    HEADING("Packing (of clm, mlm, span, ul2, prefix, unilm, plm, mae):"),
+    OPT(0, "pack", "HOW", CLI_STR, &given.pack,
+        "stream (cut every --seq-length tokens), sentences (whole\n"
+        "ones, across documents: FULL-SENTENCES), docs (the same\n"
+        "within a document), bestfit (no document is cut that fits),\n"
+        "bert4keras; default: stream, of mlm, unilm, plm and mae\n"
+        "sentences"),
+    OPT(0, "overlap", "N", CLI_COUNT, &given.overlap,
+        "of stream: samples have N tokens more, with which the next\n"
+        "one begins; default: 0"),
+    OPT(0, "positions", NULL, CLI_FLAG, &given.positions,
+        "positions that start anew with each document's piece"),
+    OPT(0, "drop-last", NULL, CLI_FLAG, &given.drop_last,
+        "of stream: leave out a last sample that is not full"),
+    HEADING("Spans and prefixes (of span, ul2, prefix, unilm):"),
+    OPT(0, "noise", "P", CLI_STR, &given.noise,
+        "of span: share of tokens that are taken out; default: .15"),
+    OPT(0, "mean-span", "N", CLI_STR, &given.mean_span,
+        "of span: mean length of a span; default: 3"),
+    OPT(0, "sentinel", "ID", CLI_STR, &given.sentinel,
+        "the first sentinel, the others count down from it; default:\n"
+        "the vocabulary's last id"),
+    OPT(0, "sentinels", "N", CLI_COUNT, &given.sentinels, "how many; default: 100"),
+    OPT(0, "random-roll", NULL, CLI_FLAG, &given.roll,
+        "turn the pattern of spans, so that any token may end one"),
+    OPT(0, "separator", NULL, CLI_FLAG, &given.separator,
+        "of prefix: [SEP] behind the prefix, as bert4keras has it"),
     HEADING("Masks (of --static; else they go into the recipe):"),
     OPT(0, "mask-prob", "P", CLI_STR, &given.mask_prob,
         "share of a sample's tokens; default: .15"),
@@ -132,8 +160,10 @@ static const struct cli_opt opts[] = {
 };
 
 static const char notes[] =
-    "OBJECTIVE: nsp (next sentence) or sop (sentence order), each with masked tokens;\n"
-    "with --compat=electra: electra.  With no FILE, or when FILE is -, standard input.\n"
+    "OBJECTIVE: mlm (masked tokens), nsp and sop (next sentence, sentence order, with\n"
+    "masked tokens), clm (packing for causal models), span (T5), ul2, prefix, unilm,\n"
+    "plm (XLNet), electra (two segments), mae (tokens dropped, places kept).\n"
+    "With no FILE, or when FILE is -, standard input.\n"
     "What comes out depends on documents, options, seed and epoch alone: not on memory\n"
     "or threads.  A document's own draws are a function of its number, so samples can\n"
     "be made anywhere and in any order.  --compat needs all instances' order in memory,\n"
@@ -146,7 +176,9 @@ static const char notes[] =
     "      samples for dynamic masking: each epoch's reader masks them anew\n"
     "  cmask nsp --compat=bert --dupe-factor=5 -V bert/vocab.txt --output=jsonl "
     "corpus.tok\n"
-    "      the instances of create_pretraining_data.py, byte for byte\n";
+    "      the instances of create_pretraining_data.py, byte for byte\n"
+    "  cmask clm --seq-length=1024 gpt2.tok | cshard -f mds -o train\n"
+    "      blocks of 1024 tokens, with where each document's piece ends\n";
 
 static int choose(const char *option, const char *word, const char *words)
 {
@@ -239,39 +271,212 @@ static void compat_pair(struct tsl_compat_pair_opts *b, const struct cmask_vocab
     b->continues = v->continues;
 }
 
+/* ---- recipes ---- */
+
+enum { OF_PAIRS, OF_SEGMENTS, OF_PACKS };
+
+static const struct objective {
+    const char *name;
+    int of;
+    enum tsl_denoise_kind denoise;
+    const char *pack; /* unless --pack says otherwise */
+} objectives[] = {
+    { "mlm", OF_PACKS, TSL_DENOISE_MLM, "sentences" },
+    { "nsp", OF_PAIRS, TSL_DENOISE_MLM, NULL },
+    { "sop", OF_PAIRS, TSL_DENOISE_MLM, NULL },
+    { "clm", OF_PACKS, TSL_DENOISE_NONE, "stream" },
+    { "span", OF_PACKS, TSL_DENOISE_SPAN, "stream" },
+    { "ul2", OF_PACKS, TSL_DENOISE_SPAN, "stream" },
+    { "prefix", OF_PACKS, TSL_DENOISE_PREFIX, "stream" },
+    { "unilm", OF_PACKS, TSL_DENOISE_UNILM, "sentences" },
+    { "plm", OF_PACKS, TSL_DENOISE_PLM, "sentences" },
+    { "mae", OF_PACKS, TSL_DENOISE_MAE, "sentences" },
+    { "electra", OF_SEGMENTS, TSL_DENOISE_NONE, NULL },
+};
+
+static const struct objective *objective_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof objectives / sizeof objectives[0]; i++)
+        if (strcmp(objectives[i].name, name) == 0)
+            return &objectives[i];
+    cli_misuse(
+        true,
+        "no objective is called %s: mlm, nsp, sop, clm, span, ul2, prefix, unilm, plm, "
+        "electra or mae",
+        tsl_quote(name).s);
+}
+
+/* The raw length of samples that are no longer than length once spans are taken out: of
+ * several denoisers the least. */
+static uint32_t raw_length(const struct tsl_span_opts *o, uint32_t length)
+{
+    uint32_t least = UINT32_MAX;
+    for (unsigned i = 0; i < o->ndenoisers; i++) {
+        const struct tsl_span_denoiser *d = &o->denoisers[i];
+        uint32_t raw = length, targets, mode = d->mode >= 0;
+        if (d->kind == TSL_SPAN_NOISE)
+            tsl_span_lengths(length - mode, d->density, d->mean_span, &raw, &targets);
+        else
+            raw -= mode + (o->eos >= 0);
+        least = raw < least ? raw : least;
+    }
+    return least;
+}
+
+static int spans(struct tsl_maskjob_opts *o, const struct tsl_special_ids *x,
+                 struct tsl_err *err)
+{
+    struct tsl_span_opts *s = &o->denoise.span;
+    uint64_t sentinel = x->vocab_size - 1;
+    double mean;
+    int64_t eos = x->eos >= 0 ? x->eos : x->sep;
+    if (given.sentinel && !tsl_parse_u64(given.sentinel, &sentinel, NULL))
+        return tsl_err_set(err, TSL_EUSAGE, "invalid --sentinel: %s",
+                           tsl_quote(given.sentinel).s);
+    *s = strcmp(o->objective, "ul2") == 0 ? tsl_span_ul2(x->vocab_size, eos, -1, -1, -1)
+                                          : tsl_span_t5(x->vocab_size, eos);
+    s->sentinel = (uint32_t)sentinel;
+    if (given.sentinels)
+        s->nsentinels = (uint32_t)given.sentinels;
+    s->roll = given.roll;
+    s->denoisers[0].density = share("noise", given.noise, s->denoisers[0].density);
+    if (given.mean_span) {
+        char end;
+        if (sscanf(given.mean_span, "%lf%c", &mean, &end) != 1 || !(mean >= 1))
+            return tsl_err_set(err, TSL_EUSAGE, "invalid --mean-span: %s (1 or more)",
+                               tsl_quote(given.mean_span).s);
+        s->denoisers[0].mean_span = mean;
+    }
+    o->pack.tokens_max = raw_length(s, o->pack.tokens_max);
+    return 0;
+}
+
+/* Packing, and what else needs ids that only the stream knows. */
+static int specials_known(struct tsl_maskjob_opts *o, const struct tsl_special_ids *x,
+                          struct tsl_err *err)
+{
+    const struct objective *obj = objective_of(o->objective);
+    const char *how = given.pack ? given.pack : obj->pack;
+    if (obj->of != OF_PACKS)
+        return 0;
+    switch (choose("pack", how, "stream\0sentences\0docs\0bestfit\0bert4keras\0")) {
+    case 1: o->pack = tsl_pack_roberta(x); break;
+    case 2:
+        o->pack = tsl_pack_roberta(x);
+        o->pack.mode = TSL_PACK_DOC_SENTENCES;
+        break;
+    case 3:
+        o->pack = tsl_pack_gpt(x);
+        o->kind = TSL_MASKJOB_BESTFIT;
+        break;
+    case 4: o->pack = tsl_pack_bert4keras(x); break;
+    default: o->pack = tsl_pack_gpt(x); break;
+    }
+    if (o->pack.doc_end < 0 && o->pack.mode == TSL_PACK_STREAM)
+        o->pack.doc_end = x->sep; /* BERT's vocabularies end a text with it */
+    if (obj->denoise == TSL_DENOISE_SPAN)
+        o->pack.doc_end = -1; /* T5 puts none between documents */
+    else if (obj->denoise == TSL_DENOISE_NONE && o->pack.doc_end < 0 &&
+             o->pack.mode == TSL_PACK_STREAM)
+        return tsl_err_set(
+            err, TSL_EUSAGE,
+            "no end of text: neither the token stream nor --vocab says which "
+            "id separates documents");
+    o->pack.tokens_max =
+        count(given.length, o->pack.tokens_max, "seq-length", TSL_SAMPLE_TOKENS_MAX - 16);
+    if (given.overlap)
+        o->pack.overlap = (uint32_t)given.overlap;
+    o->pack.positions = given.positions;
+    o->pack.drop_last = given.drop_last;
+    if (obj->denoise == TSL_DENOISE_PREFIX)
+        o->denoise.unilm = given.separator
+                               ? tsl_unilm_bert4keras(x->sep, o->pack.tokens_max)
+                               : tsl_unilm_prefix();
+    if (obj->denoise == TSL_DENOISE_UNILM)
+        o->denoise.unilm = tsl_unilm_defaults();
+    if (obj->denoise == TSL_DENOISE_PLM && !given.unit) {
+        struct tsl_mlm_opts xlnet = tsl_plm_xlnet(x);
+        if (given.mask_prob)
+            xlnet.rate = o->denoise.mlm.rate;
+        xlnet.masks_max = o->denoise.mlm.masks_max;
+        o->denoise.mlm = xlnet;
+    }
+    return obj->denoise == TSL_DENOISE_SPAN ? spans(o, x, err) : 0;
+}
+
+static void keyed(struct tsl_maskjob_opts *o, const struct objective *obj)
+{
+    o->denoise.kind = obj->denoise;
+    if (obj->of == OF_PAIRS) {
+        o->kind = TSL_MASKJOB_PAIR;
+        o->pair = tsl_pair_defaults();
+        o->pair.kind = strcmp(obj->name, "nsp") == 0 ? TSL_PAIR_NEXT : TSL_PAIR_ORDER;
+        o->pair.tokens_max = count(given.length, 128, "seq-length", UINT16_MAX);
+        o->pair.short_rate = share("short-prob", given.short_prob, o->pair.short_rate);
+        o->pair.lone =
+            (enum tsl_pair_lone)choose("lone", given.lone, "split\0random\0drop\0");
+        o->pair.window = given.window;
+        o->pair.cut_words = given.cut_words;
+    } else if (obj->of == OF_SEGMENTS) {
+        o->kind = TSL_MASKJOB_TWOSEG;
+        o->twoseg = tsl_twoseg_defaults();
+        o->twoseg.tokens_max = count(given.length, 128, "seq-length", UINT16_MAX);
+        o->twoseg.short_rate =
+            share("short-prob", given.short_prob, o->twoseg.short_rate);
+        o->twoseg.cut_words = given.cut_words;
+    } else {
+        o->kind = TSL_MASKJOB_PACK;
+    }
+    if (given.pack && obj->of != OF_PACKS)
+        cli_misuse(true, "--pack is not of %s", obj->name);
+    o->specials_known = specials_known;
+}
+
+static void compat_albert(struct tsl_maskjob_opts *o, const struct cmask_vocab *v)
+{
+    struct tsl_compat_albert_opts *a = &o->albert;
+    o->kind = TSL_MASKJOB_COMPAT_ALBERT;
+    *a = tsl_compat_albert_defaults();
+    compat_pair(&a->pair, v);
+    a->ngram = count(given.ngram, a->ngram, "ngram", 64);
+    a->favor_longer = given.favor_longer;
+    a->permute = given.permute;
+    a->random_next = strcmp(o->objective, "nsp") == 0;
+    a->np_seed =
+        given.np_seed == UINT64_MAX ? (uint32_t)a->pair.seed : (uint32_t)given.np_seed;
+}
+
 /* What the objective and --compat ask for. */
-static void recipe(struct tsl_maskjob_opts *o, const char *objective,
+static void recipe(struct tsl_maskjob_opts *o, const char *name,
                    const struct cmask_vocab *v)
 {
+    const struct objective *obj = objective_of(name);
     int compat = choose("compat", given.compat, "none\0bert\0albert\0electra\0");
-    bool nsp = strcmp(objective, "nsp") == 0, sop = strcmp(objective, "sop") == 0;
-    bool mlm = strcmp(objective, "mlm") == 0;
-    o->objective = objective;
-    if (compat == 1 && !nsp && !mlm)
+    bool electra = strcmp(name, "electra") == 0, sop = strcmp(name, "sop") == 0;
+    bool bert = strcmp(name, "nsp") == 0 || strcmp(name, "mlm") == 0;
+    o->objective = obj->name;
+    if (compat == 1 && !bert)
         cli_misuse(true, "--compat=bert makes nsp (or mlm, which is the same there)");
-    if (compat == 2 && !nsp && !sop && !mlm)
+    if (compat == 2 && !bert && !sop)
         cli_misuse(true, "--compat=albert makes sop (or mlm, the same), or nsp");
-    if ((compat == 3) != (strcmp(objective, "electra") == 0))
-        cli_misuse(true, "electra and --compat=electra go together");
-    if (compat == 0 && !nsp && !sop)
-        cli_misuse(true, "no objective is called %s here: nsp or sop",
-                   tsl_quote(objective).s);
-    masks(&o->mlm);
+    if (compat == 3 && !electra)
+        cli_misuse(true, "--compat=electra makes electra");
+    if (compat && (given.copies != UINT64_MAX || given.dynamic))
+        cli_misuse(true,
+                   "--compat writes what the script writes: --static and --dynamic are "
+                   "of the other recipes");
+    if (given.copies != UINT64_MAX && given.dynamic)
+        cli_misuse(true, "--static and --dynamic: only one");
+    masks(&o->denoise.mlm);
     o->seed = seed(0);
+    o->copies = count(given.copies, 0, "static", 1 << 20);
+    o->epoch = given.epoch;
     if (compat == 1) {
         o->kind = TSL_MASKJOB_COMPAT_BERT;
         o->bert = tsl_compat_bert_defaults();
         compat_pair(&o->bert, v);
     } else if (compat == 2) {
-        o->kind = TSL_MASKJOB_COMPAT_ALBERT;
-        o->albert = tsl_compat_albert_defaults();
-        compat_pair(&o->albert.pair, v);
-        o->albert.ngram = count(given.ngram, o->albert.ngram, "ngram", 64);
-        o->albert.favor_longer = given.favor_longer;
-        o->albert.permute = given.permute;
-        o->albert.random_next = nsp;
-        o->albert.np_seed = given.np_seed == UINT64_MAX ? (uint32_t)o->albert.pair.seed
-                                                        : (uint32_t)given.np_seed;
+        compat_albert(o, v);
     } else if (compat == 3) {
         o->kind = TSL_MASKJOB_COMPAT_ELECTRA;
         o->electra = (struct tsl_compat_electra_opts){
@@ -280,24 +485,8 @@ static void recipe(struct tsl_maskjob_opts *o, const char *objective,
             .join = given.join,
         };
     } else {
-        o->kind = TSL_MASKJOB_PAIR;
-        o->pair = tsl_pair_defaults();
-        o->pair.kind = nsp ? TSL_PAIR_NEXT : TSL_PAIR_ORDER;
-        o->pair.tokens_max = count(given.length, 128, "seq-length", UINT16_MAX);
-        o->pair.short_rate = share("short-prob", given.short_prob, o->pair.short_rate);
-        o->pair.lone =
-            (enum tsl_pair_lone)choose("lone", given.lone, "split\0random\0drop\0");
-        o->pair.window = given.window;
-        o->pair.cut_words = given.cut_words;
+        keyed(o, obj);
     }
-    if (compat && (given.copies != UINT64_MAX || given.dynamic))
-        cli_misuse(true,
-                   "--compat writes masked instances: --static and --dynamic are of "
-                   "the other recipes");
-    if (given.copies != UINT64_MAX && given.dynamic)
-        cli_misuse(true, "--static and --dynamic: only one");
-    o->copies = count(given.copies, 0, "static", 1 << 20);
-    o->epoch = given.epoch;
 }
 
 static int zstd_level(void)
@@ -334,16 +523,33 @@ static void put_counts(struct tsl_json *w, const struct tsl_maskjob_opts *o,
     tsl_json_num(w, "label1_share", per(st->label1, st->samples));
     tsl_json_u64(w, "masked", st->masked);
     tsl_json_num(w, "masked_share", per(st->masked, st->tokens));
-    if (st->mlm.samples) {
+    const struct tsl_mlm_stats *m = &st->denoise.mlm;
+    const struct tsl_span_stats *p = &st->denoise.span;
+    if (m->samples) {
         tsl_json_open(w, "mask", '{');
-        tsl_json_u64(w, "asked", st->mlm.asked);
-        tsl_json_u64(w, "got", st->mlm.got);
-        tsl_json_u64(w, "shown_mask", st->mlm.masked);
-        tsl_json_u64(w, "shown_random", st->mlm.random);
-        tsl_json_u64(w, "shown_kept", st->mlm.kept);
-        tsl_json_u64(w, "samples_short_of_it", st->mlm.short_samples);
+        tsl_json_u64(w, "asked", m->asked);
+        tsl_json_u64(w, "got", m->got);
+        tsl_json_u64(w, "shown_mask", m->masked);
+        tsl_json_u64(w, "shown_random", m->random);
+        tsl_json_u64(w, "shown_kept", m->kept);
+        tsl_json_u64(w, "samples_short_of_it", m->short_samples);
         tsl_json_close(w, '}');
     }
+    if (p->samples) {
+        tsl_json_open(w, "span", '{');
+        tsl_json_u64(w, "tokens", p->tokens);
+        tsl_json_u64(w, "noise", p->noise);
+        tsl_json_u64(w, "spans", p->spans);
+        tsl_json_u64(w, "samples_short_of_sentinels", p->capped);
+        tsl_json_close(w, '}');
+    }
+    if (o->kind == TSL_MASKJOB_PACK) {
+        tsl_json_u64(w, "tokens_dropped", st->pack.tokens_dropped);
+        tsl_json_u64(w, "tokens_repeated", st->pack.tokens_repeated);
+        tsl_json_u64(w, "places_empty", st->pack.tokens_pad);
+    }
+    if (st->bins_waste)
+        tsl_json_u64(w, "places_empty", st->bins_waste);
     if (o->kind == TSL_MASKJOB_PAIR) {
         tsl_json_u64(w, "tokens_cut", st->pair.tokens_cut);
         tsl_json_u64(w, "words_cut", st->pair.words_cut);
@@ -427,7 +633,9 @@ int main(int argc, char **argv)
     given.memory = tool.memory / 4;
     char **operands = cli_parse(&tool, argc, argv, &n);
     if (n == 0)
-        cli_misuse(true, "which objective? nsp, sop or electra");
+        cli_misuse(true,
+                   "which objective? mlm, nsp, sop, clm, span, ul2, prefix, unilm, plm, "
+                   "electra or mae");
     struct tsl_maskjob_opts o = { .made_by = "cmask (teasel) " TSL_VERSION };
     int rc =
         given.vocab

@@ -341,58 +341,96 @@ static void spread(uint8_t *to, const uint8_t *bits, size_t n)
     }
 }
 
+/* Where a document's bytes lie. */
+static int find(const struct tsl_docstore *s, uint64_t number, uint64_t *from,
+                uint64_t *end, struct tsl_err *err)
+{
+    uint8_t ends[16];
+    const uint8_t *p;
+    int rc = number ? tsl_growfile_get(&s->index, 8 * (number - 1), 16, ends, &p, err)
+                    : tsl_growfile_get(&s->index, 0, 8, ends, &p, err);
+    if (rc < 0)
+        return rc;
+    *from = number ? tsl_load64(p) : 0;
+    *end = tsl_load64(p + (number ? 8 : 0));
+    return 0;
+}
+
+static int fetch(struct tsl_docview *v, struct slot *slot, uint64_t from, size_t n,
+                 const uint8_t **p, struct tsl_err *err)
+{
+    const struct tsl_growfile *data = &v->s->data;
+    int rc = tsl_growfile_in_memory(data)
+                 ? 0
+                 : tsl_mem_grow(&slot->raw, &slot->raw_cap, n, 1, "a document", err);
+    return rc < 0 ? rc : tsl_growfile_get(data, from, n, slot->raw, p, err);
+}
+
+static int unpack(struct slot *slot, const uint8_t *p, unsigned id_bytes,
+                  struct tsl_err *err)
+{
+    size_t nsents = tsl_load32(p), n = tsl_load32(p + 4);
+    int rc = tsl_mem_grow(&slot->starts, &slot->starts_cap, n + 8, 1, "a document", err);
+    if (rc == 0 && id_bytes == 2)
+        rc = tsl_mem_grow(&slot->ids, &slot->ids_cap, n + 1, 4, "a document", err);
+    if (rc < 0)
+        return rc;
+    const uint32_t *sents = (const uint32_t *)(const void *)(p + DOC_HEAD);
+    const uint8_t *packed = p + DOC_HEAD + 4 * nsents;
+    const uint32_t *ids = (const uint32_t *)(const void *)packed;
+    if (id_bytes == 2) {
+        for (size_t i = 0; i < n; i++) {
+            uint16_t id;
+            memcpy(&id, packed + 2 * i, 2);
+            slot->ids[i] = id;
+        }
+        ids = slot->ids;
+    }
+    spread(slot->starts, packed + id_bytes * n, n);
+    slot->doc = (struct tsl_doc){ ids, slot->starts, sents, nsents, n };
+    return 0;
+}
+
 static int get(void *ctx, uint64_t number, unsigned which, struct tsl_doc *d,
                struct tsl_err *err)
 {
     struct tsl_docview *v = ctx;
-    const struct tsl_docstore *s = v->s;
     struct slot *slot = &v->slots[which];
-    uint8_t ends[16];
     const uint8_t *p;
-    uint64_t from = 0, end;
-    int rc;
-    if (slot->number == number) {
-        *d = slot->doc;
-        return 0;
+    uint64_t from, end;
+    int rc = 0;
+    if (slot->number != number) {
+        slot->number = UINT64_MAX;
+        rc = find(v->s, number, &from, &end, err);
+        if (rc == 0)
+            rc = fetch(v, slot, from, (size_t)(end - from), &p, err);
+        if (rc == 0)
+            rc = unpack(slot, p, v->s->head.id_bytes, err);
+        if (rc < 0)
+            return rc;
+        slot->number = number;
     }
-    slot->number = UINT64_MAX;
-    if (number) {
-        rc = tsl_growfile_get(&s->index, 8 * (number - 1), 16, ends, &p, err);
-        from = rc < 0 ? 0 : tsl_load64(p);
-    } else {
-        rc = tsl_growfile_get(&s->index, 0, 8, ends, &p, err);
-    }
-    if (rc < 0)
-        return rc;
-    end = tsl_load64(p + (number ? 8 : 0));
-    if (!tsl_growfile_in_memory(&s->data))
-        rc = tsl_mem_grow(&slot->raw, &slot->raw_cap, (size_t)(end - from), 1,
-                          "a document", err);
-    if (rc == 0)
-        rc = tsl_growfile_get(&s->data, from, (size_t)(end - from), slot->raw, &p, err);
-    if (rc < 0)
-        return rc;
-    size_t nsents = tsl_load32(p), n = tsl_load32(p + 4);
-    rc = tsl_mem_grow(&slot->starts, &slot->starts_cap, n + 8, 1, "a document", err);
-    if (rc == 0 && s->head.id_bytes == 2)
-        rc = tsl_mem_grow(&slot->ids, &slot->ids_cap, n + 1, 4, "a document", err);
-    if (rc < 0)
-        return rc;
-    const uint8_t *ids = p + DOC_HEAD + 4 * nsents;
-    if (s->head.id_bytes == 2)
-        for (size_t i = 0; i < n; i++) {
-            uint16_t id;
-            memcpy(&id, ids + 2 * i, 2);
-            slot->ids[i] = id;
-        }
-    spread(slot->starts, ids + s->head.id_bytes * n, n);
-    slot->doc = (struct tsl_doc){
-        s->head.id_bytes == 2 ? slot->ids : (const uint32_t *)(const void *)ids,
-        slot->starts, (const uint32_t *)(const void *)(p + DOC_HEAD), nsents, n
-    };
-    slot->number = number;
     *d = slot->doc;
     return 0;
+}
+
+int tsl_docview_lengths(struct tsl_docview *v, uint64_t number, const uint32_t **sents,
+                        size_t *nsents, uint32_t *ntokens, struct tsl_err *err)
+{
+    struct slot *slot = &v->slots[0];
+    const uint8_t *p;
+    uint64_t from, end;
+    slot->number = UINT64_MAX;
+    int rc = find(v->s, number, &from, &end, err);
+    if (rc == 0)
+        rc = fetch(v, slot, from, DOC_HEAD, &p, err);
+    if (rc < 0)
+        return rc;
+    *nsents = tsl_load32(p);
+    *ntokens = tsl_load32(p + 4);
+    rc = fetch(v, slot, from + DOC_HEAD, 4 * *nsents, &p, err);
+    *sents = (const uint32_t *)(const void *)p;
+    return rc;
 }
 
 int tsl_docview_create(struct tsl_docview **out, const struct tsl_docstore *s,

@@ -49,6 +49,10 @@ struct tsl_docview;
 int tsl_docview_create(struct tsl_docview **v, const struct tsl_docstore *s,
                        struct tsl_err *err);
 void tsl_docview_destroy(struct tsl_docview *v);
+/* Only the lengths of a document's sentences, as u32, and how many tokens it has; lent until the
+ * view is used again. */
+int tsl_docview_lengths(struct tsl_docview *v, uint64_t number, const uint32_t **sents,
+                        size_t *nsents, uint32_t *ntokens, struct tsl_err *err);
 /* Lent for the view's life. */
 const struct tsl_docs *tsl_docview_docs(const struct tsl_docview *v);
 

@@ -11,12 +11,14 @@
 #include "record/recjson.h"
 #include "samples/maskmeta.h"
 #include "samples/recbatch.h"
+#include "samples/samplemap.h"
 
 enum {
     /* Units in an item: enough that a hand-over does not show, few enough that the threads
      * end together. */
     ITEM_DOCS = 64,
     ITEM_INSTANCES = 4096,
+    ITEM_SAMPLES = 256,
     /* A key's low bits count a document's samples. */
     KEY_BITS = 24
 };
@@ -27,22 +29,32 @@ struct worker {
     struct tsl_sample sample;
     struct tsl_samplerec rec;
     struct tsl_pair_stats pair;
-    struct tsl_mlm_stats mlm;
+    struct tsl_denoise_stats denoise;
+    struct tsl_piece *pieces; /* of BESTFIT */
     uint64_t samples, tokens, masked, label1, lengths[17];
 };
 
 /* Units [from, to) of one copy, and the records made of them. */
 struct item {
     uint64_t from, to, copy;
+    /* of PACK: the samples' pieces one after the other, and where each sample's end */
+    struct tsl_piece *pieces;
+    size_t *ends;
+    size_t npieces, pieces_cap, ends_cap;
     struct tsl_recbatch records;
 };
 
 struct job {
-    const struct tsl_maskjob_opts *o;
+    struct tsl_maskjob_opts opts;
+    const struct tsl_maskjob_opts *o; /* these */
     struct tsl_special_ids special;
     struct tsl_docstore *docs;
     struct tsl_pair pair;
-    struct tsl_mlm *mlm;
+    struct tsl_twoseg twoseg;
+    struct tsl_pack *pack; /* of the copy that is being read */
+    struct tsl_pack_stats pack_stats;
+    struct tsl_bestfit *bestfit;
+    struct tsl_denoise *denoise; /* NULL: samples go out as they are */
     struct tsl_compat_pair *compat;
     struct tsl_compat_electra *electra;
     struct tsl_docview *main_view; /* what compat's documents are read through */
@@ -50,7 +62,8 @@ struct job {
     unsigned nthreads;
     uint32_t tokens_max;
     bool masked; /* samples are masked when they go out */
-    uint64_t units, per_item, copies, next, copy; /* what the reader hands out */
+    /* what the reader hands out; of PACK next is a document */
+    uint64_t units, per_item, copies, next, copy, planned;
     struct tsl_sink sink;
     bool sink_open;
     struct tsl_recnative_writer *native;
@@ -69,7 +82,8 @@ static void count_sample(const struct job *j, struct worker *w)
     w->tokens += s->n;
     w->masked += s->nmasked;
     w->label1 += s->label == 1;
-    w->lengths[(uint64_t)s->n * 16 / j->tokens_max]++;
+    uint64_t bin = (uint64_t)s->n * 16 / j->tokens_max;
+    w->lengths[bin < 16 ? bin : 16]++;
 }
 
 static int emit(const struct job *j, struct worker *w, struct item *it,
@@ -81,76 +95,201 @@ static int emit(const struct job *j, struct worker *w, struct item *it,
     return rc < 0 ? rc : tsl_recbatch_put(&it->records, &w->rec.schema, &rec, err);
 }
 
+/* What every sample goes through once it is made. */
+static int finish(const struct job *j, struct worker *w, struct item *it,
+                  struct tsl_err *err)
+{
+    if (j->denoise)
+        tsl_denoise_apply(j->denoise, j->o->epoch + it->copy, &w->sample, &w->denoise);
+    return emit(j, w, it, err);
+}
+
 static int pairs_of_doc(struct job *j, struct worker *w, struct item *it, uint64_t number,
-                        struct tsl_err *err)
+                        const struct tsl_doc *d, struct tsl_err *err)
 {
     const struct tsl_docs *docs = tsl_docview_docs(w->view);
     struct tsl_pair_walk walk;
     struct tsl_pair_plan plan;
-    struct tsl_doc d;
-    uint64_t epoch = j->o->epoch + it->copy;
-    int rc = docs->get(docs->ctx, number, 0, &d, err);
-    if (rc < 0)
-        return rc;
-    tsl_pair_begin(&walk, &j->pair, epoch, number, docs->ndocs, &d);
-    for (uint64_t k = 0; tsl_pair_next(&walk, &plan, &w->pair); k++) {
+    int rc = 0;
+    tsl_pair_begin(&walk, &j->pair, j->o->epoch + it->copy, number, docs->ndocs, d);
+    for (uint64_t k = 0; rc == 0 && tsl_pair_next(&walk, &plan, &w->pair); k++) {
         rc = tsl_pair_build(&j->pair, &plan, number << KEY_BITS | k, docs, &w->sample,
                             &w->pair, err);
-        if (rc < 0)
-            return rc;
-        if (j->mlm && j->masked)
-            tsl_mlm_apply(j->mlm, epoch, &w->sample, &w->mlm);
-        rc = emit(j, w, it, err);
-        if (rc < 0)
-            return rc;
+        if (rc == 0)
+            rc = finish(j, w, it, err);
     }
-    return 0;
+    return rc;
+}
+
+static int segments_of_doc(struct job *j, struct worker *w, struct item *it,
+                           uint64_t number, const struct tsl_doc *d, struct tsl_err *err)
+{
+    struct tsl_twoseg_walk walk;
+    struct tsl_twoseg_plan plan;
+    int rc = 0;
+    tsl_twoseg_begin(&walk, &j->twoseg, j->o->epoch + it->copy, number, d);
+    for (uint64_t k = 0; rc == 0 && tsl_twoseg_next(&walk, &plan); k++) {
+        rc = tsl_twoseg_build(&j->twoseg, &plan, number << KEY_BITS | k, d, &w->sample,
+                              err);
+        if (rc == 0)
+            rc = finish(j, w, it, err);
+    }
+    return rc;
+}
+
+static int packed(struct job *j, struct worker *w, struct item *it, uint64_t number,
+                  const struct tsl_piece *pieces, size_t n, struct tsl_err *err)
+{
+    int rc = tsl_pack_build(&j->o->pack, pieces, n, number, tsl_docview_docs(w->view),
+                            &w->sample, err);
+    return rc < 0 ? rc : finish(j, w, it, err);
+}
+
+/* Unit i: a document, a sample or an instance; 1 where there are no more (electra). */
+static int make_unit(struct job *j, struct worker *w, struct item *it, uint64_t i,
+                     struct tsl_err *err)
+{
+    const struct tsl_docs *docs = tsl_docview_docs(w->view);
+    struct tsl_doc d;
+    int rc;
+    switch (j->o->kind) {
+    case TSL_MASKJOB_PACK: {
+        size_t k = (size_t)(i - it->from), from = k ? it->ends[k - 1] : 0;
+        return packed(j, w, it, i, it->pieces + from, it->ends[k] - from, err);
+    }
+    case TSL_MASKJOB_BESTFIT:
+        return packed(j, w, it, i, w->pieces, tsl_bestfit_bin(j->bestfit, i, w->pieces),
+                      err);
+    case TSL_MASKJOB_COMPAT_ELECTRA:
+        rc = tsl_compat_electra_next(j->electra, &w->sample, err);
+        if (rc == 0) { /* only now it is known that there are no more */
+            j->units = i;
+            return 1;
+        }
+        return rc < 0 ? rc : emit(j, w, it, err);
+    case TSL_MASKJOB_COMPAT_BERT:
+    case TSL_MASKJOB_COMPAT_ALBERT:
+        rc = tsl_compat_pair_at(j->compat, i, docs, &w->sample, err);
+        return rc < 0 ? rc : emit(j, w, it, err);
+    default: break;
+    }
+    rc = docs->get(docs->ctx, i, 0, &d, err);
+    if (rc < 0)
+        return rc;
+    return j->o->kind == TSL_MASKJOB_PAIR ? pairs_of_doc(j, w, it, i, &d, err)
+                                          : segments_of_doc(j, w, it, i, &d, err);
 }
 
 static int work(void *ctx, unsigned worker, void *item, struct tsl_err *err)
 {
     struct job *j = ctx;
-    struct worker *w = &j->workers[worker];
     struct item *it = item;
     int rc = 0;
-    for (uint64_t i = it->from; rc == 0 && i < it->to; i++) {
-        if (j->compat) {
-            rc = tsl_compat_pair_at(j->compat, i, tsl_docview_docs(w->view), &w->sample,
-                                    err);
-            if (rc == 0)
-                rc = emit(j, w, it, err);
-        } else if (j->electra) {
-            rc = tsl_compat_electra_next(j->electra, &w->sample, err);
-            if (rc == 0) { /* the last one is known only now */
-                j->units = i;
-                break;
-            }
-            rc = rc < 0 ? rc : emit(j, w, it, err);
-        } else {
-            rc = pairs_of_doc(j, w, it, i, err);
+    for (uint64_t i = it->from; rc == 0 && i < it->to; i++)
+        rc = make_unit(j, &j->workers[worker], it, i, err);
+    return rc < 0 ? rc : 0;
+}
+
+/* ---- planning ---- */
+
+/* Copies the pieces of the next sample to the item: 1, or 0 where the copy has no more. */
+static int plan_sample(struct job *j, struct item *it, struct tsl_err *err)
+{
+    const struct tsl_piece *pieces;
+    const uint32_t *sents;
+    size_t n, nsents;
+    uint32_t ntokens;
+    while (!tsl_pack_next(j->pack, &pieces, &n)) {
+        uint64_t ndocs = tsl_docstore_counts(j->docs).ndocs;
+        if (j->next > ndocs)
+            return 0;
+        if (j->next == ndocs) {
+            tsl_pack_end(j->pack);
+            j->next++;
+            continue;
         }
+        int rc =
+            tsl_docview_lengths(j->main_view, j->next, &sents, &nsents, &ntokens, err);
+        if (rc == 0)
+            rc = tsl_pack_put(j->pack, j->next, sents, nsents, err);
+        if (rc < 0)
+            return rc;
+        j->next++;
     }
-    return rc;
+    int rc = tsl_mem_grow(&it->pieces, &it->pieces_cap, it->npieces + n,
+                          sizeof *it->pieces, "a plan", err);
+    if (rc == 0)
+        rc = tsl_mem_grow(&it->ends, &it->ends_cap, (size_t)(it->to - it->from) + 1,
+                          sizeof *it->ends, "a plan", err);
+    if (rc < 0)
+        return rc;
+    memcpy(it->pieces + it->npieces, pieces, n * sizeof *pieces);
+    it->npieces += n;
+    it->ends[it->to - it->from] = it->npieces;
+    it->to++;
+    return 1;
+}
+
+static void end_pack(struct job *j)
+{
+    if (j->pack) {
+        const struct tsl_pack_stats *s = tsl_pack_stats(j->pack);
+        j->pack_stats.samples += s->samples;
+        j->pack_stats.tokens += s->tokens;
+        j->pack_stats.docs += s->docs;
+        j->pack_stats.tokens_in += s->tokens_in;
+        j->pack_stats.tokens_dropped += s->tokens_dropped;
+        j->pack_stats.tokens_repeated += s->tokens_repeated;
+        j->pack_stats.tokens_pad += s->tokens_pad;
+    }
+    tsl_pack_destroy(j->pack);
+    j->pack = NULL;
+}
+
+/* Samples have the numbers in which they are planned, in each copy from 0. */
+static int read_plans(struct job *j, struct item *it, struct tsl_err *err)
+{
+    while (j->copy < j->copies) {
+        int rc = j->pack ? 1 : tsl_pack_create(&j->pack, &j->o->pack, err);
+        it->from = it->to = j->planned;
+        it->npieces = 0;
+        it->copy = j->copy;
+        while (rc >= 0 && it->to - it->from < ITEM_SAMPLES &&
+               (rc = plan_sample(j, it, err)) == 1)
+            ;
+        if (rc < 0)
+            return rc;
+        j->planned = it->to;
+        if (it->to > it->from)
+            return 1;
+        end_pack(j);
+        j->copy++;
+        j->next = j->planned = 0;
+    }
+    return 0;
 }
 
 static int read_item(void *ctx, void *item, struct tsl_err *err)
 {
     struct job *j = ctx;
     struct item *it = item;
-    (void)err;
+    tsl_recbatch_reset(&it->records);
+    if (j->o->kind == TSL_MASKJOB_PACK)
+        return read_plans(j, it, err);
     if (j->next >= j->units) {
         j->copy++;
         j->next = 0;
     }
     if (j->copy >= j->copies || j->units == 0)
         return 0;
-    tsl_recbatch_reset(&it->records);
     it->copy = j->copy;
     it->from = j->next;
     it->to = j->units - j->next < j->per_item ? j->units : j->next + j->per_item;
     j->next = it->to;
     return 1;
 }
+
+/* ---- writing ---- */
 
 static int write_line(struct job *j, const struct tsl_record *rec, struct tsl_err *err)
 {
@@ -201,29 +340,69 @@ static int find_specials(struct job *j, struct tsl_err *err)
     TAKE(bos)
     TAKE(eos)
 #undef TAKE
-    if (s->cls < 0 || s->sep < 0)
+    bool pairs = j->o->kind != TSL_MASKJOB_PACK && j->o->kind != TSL_MASKJOB_BESTFIT;
+    if (pairs && (s->cls < 0 || s->sep < 0))
         return tsl_err_set(err, TSL_EUSAGE,
                            "no [CLS] or [SEP]: neither the token stream nor --vocab says "
                            "which ids they have");
     if (s->vocab_size == 0)
         return tsl_err_set(err, TSL_EUSAGE,
                            "the vocabulary's size is not known: --vocab tells it");
-    return 0;
+    return j->opts.specials_known ? j->opts.specials_known(&j->opts, s, err) : 0;
 }
 
-static int set_up_pairs(struct job *j, struct tsl_err *err)
+static int set_up_bestfit(struct job *j, struct tsl_err *err)
 {
-    struct tsl_pair_opts pair = j->o->pair;
-    struct tsl_mlm_opts mlm = j->o->mlm;
-    pair.special = mlm.special = j->special;
-    pair.seed = mlm.seed = j->o->seed;
-    j->tokens_max = pair.tokens_max;
-    j->masked = j->o->copies != 0;
-    j->copies = j->masked ? j->o->copies : 1;
+    const struct tsl_pack_opts *p = &j->o->pack;
+    uint64_t ndocs = tsl_docstore_counts(j->docs).ndocs;
+    uint32_t ends = (p->first >= 0) + (p->last >= 0);
+    uint32_t *lengths = tsl_mem_alloc((size_t)ndocs + 1, sizeof *lengths, "lengths", err);
+    int rc = lengths ? 0 : TSL_ENOMEM;
+    for (uint64_t i = 0; rc == 0 && i < ndocs; i++) {
+        const uint32_t *sents;
+        size_t nsents;
+        rc = tsl_docview_lengths(j->main_view, i, &sents, &nsents, &lengths[i], err);
+    }
+    if (rc == 0)
+        rc = tsl_bestfit_create(&j->bestfit, lengths, ndocs, p->doc_end >= 0,
+                                p->tokens_max - ends, err);
+    tsl_mem_free(lengths);
+    if (rc == 0)
+        j->units = tsl_bestfit_count(j->bestfit);
+    return rc;
+}
+
+/* Everything that is keyed: samples of their own, and what is done to them. */
+static int set_up_keyed(struct job *j, struct tsl_err *err)
+{
+    const struct tsl_maskjob_opts *o = j->o;
+    int rc;
+    tsl_denoise_key(&j->opts.denoise, &j->special, o->seed);
+    j->opts.pair.special = j->opts.twoseg.special = j->special;
+    j->opts.pair.seed = j->opts.twoseg.seed = o->seed;
+    j->masked = o->copies != 0;
+    j->copies = j->masked ? o->copies : 1;
     j->units = tsl_docstore_counts(j->docs).ndocs;
     j->per_item = ITEM_DOCS;
-    int rc = tsl_pair_init(&j->pair, &pair, err);
-    return rc < 0 ? rc : tsl_mlm_create(&j->mlm, &mlm, err);
+    if (o->kind == TSL_MASKJOB_PAIR) {
+        j->tokens_max = o->pair.tokens_max;
+        rc = tsl_pair_init(&j->pair, &o->pair, err);
+    } else if (o->kind == TSL_MASKJOB_TWOSEG) {
+        j->tokens_max = o->twoseg.tokens_max;
+        rc = tsl_twoseg_init(&j->twoseg, &o->twoseg, err);
+    } else {
+        j->tokens_max = o->pack.tokens_max + o->pack.overlap;
+        j->per_item = ITEM_SAMPLES;
+        rc = o->kind == TSL_MASKJOB_BESTFIT ? set_up_bestfit(j, err) : 0;
+    }
+    if (rc == 0 && j->masked)
+        rc = tsl_denoise_create(&j->denoise, &o->denoise, err);
+    else if (rc == 0) { /* what a reader would stumble over is told now */
+        rc = tsl_denoise_create(&j->denoise, &o->denoise, err);
+        tsl_denoise_destroy(j->denoise);
+        j->denoise = NULL;
+    }
+    return rc;
 }
 
 static int set_up_compat(struct job *j, struct tsl_err *err)
@@ -262,15 +441,22 @@ static int set_up_compat(struct job *j, struct tsl_err *err)
 static struct tsl_sample_shape shape_of(const struct job *j)
 {
     const struct tsl_maskjob_opts *o = j->o;
-    bool albert = o->kind == TSL_MASKJOB_COMPAT_ALBERT;
+    bool pairs = o->kind == TSL_MASKJOB_PAIR || o->kind == TSL_MASKJOB_COMPAT_BERT ||
+                 o->kind == TSL_MASKJOB_COMPAT_ALBERT;
+    bool packs = o->kind == TSL_MASKJOB_PACK || o->kind == TSL_MASKJOB_BESTFIT;
     struct tsl_sample_shape s = {
         .layout = o->jsonl ? TSL_LAYOUT_PLAIN : TSL_LAYOUT_NATIVE,
-        .labels = o->kind != TSL_MASKJOB_COMPAT_ELECTRA,
-        .masked = j->masked,
-        .starts = albert || (!o->jsonl && !j->masked),
+        .labels = pairs,
+        .masked = j->compat != NULL,
+        .starts = o->kind == TSL_MASKJOB_COMPAT_ALBERT ||
+                  (!o->jsonl && !j->compat && !j->electra),
+        .ends = packs,
+        .positions = packs && o->pack.positions,
         .wide = j->special.vocab_size > 1 << 16,
         .tokens_max = j->tokens_max,
     };
+    if (j->denoise)
+        tsl_samplemap_shape(&s, o->denoise.kind);
     return s;
 }
 
@@ -285,9 +471,15 @@ static int make_workers(struct job *j, struct tsl_err *err)
         struct worker *w = &j->workers[i];
         rc = tsl_docview_create(&w->view, j->docs, err);
         if (rc == 0)
-            rc = tsl_sample_init(&w->sample, j->tokens_max, err);
+            rc = tsl_sample_init(&w->sample, j->tokens_max + TSL_SAMPLE_SLACK, err);
         if (rc == 0)
-            rc = tsl_samplerec_init(&w->rec, &shape, j->tokens_max, err);
+            rc = tsl_samplerec_init(&w->rec, &shape, j->tokens_max + TSL_SAMPLE_SLACK,
+                                    err);
+        if (rc == 0 && j->bestfit)
+            rc = (w->pieces =
+                      tsl_mem_alloc(j->tokens_max + 1, sizeof *w->pieces, "a plan", err))
+                     ? 0
+                     : TSL_ENOMEM;
     }
     if (rc == 0)
         j->schema = j->workers[0].rec.schema;
@@ -313,7 +505,7 @@ static int open_output(struct job *j, struct tsl_err *err)
                                  .masked = j->masked,
                                  .tokens_max = j->tokens_max,
                                  .special = j->special,
-                                 .mlm = o->mlm,
+                                 .denoise = o->denoise,
                                  .vocab_id = tsl_docstore_head(j->docs)->vocab_id };
     rc = tsl_maskmeta_write(&meta, &head.meta, err);
     if (rc == 0) {
@@ -341,8 +533,12 @@ static int run_pipeline(struct job *j, struct tsl_err *err)
                               .nthreads = j->nthreads };
     if (rc == 0)
         rc = tsl_pipeline_run(&p, err);
-    for (unsigned i = 0; items && i < n; i++)
+    for (unsigned i = 0; items && i < n; i++) {
         tsl_recbatch_fini(&items[i].records);
+        tsl_mem_free(items[i].pieces);
+        tsl_mem_free(items[i].ends);
+    }
+    end_pack(j);
     tsl_mem_free(list);
     tsl_mem_free(items);
     return rc;
@@ -367,10 +563,12 @@ static void sum_up(const struct job *j, struct tsl_maskjob_stats *st)
     st->docs = tsl_docstore_counts(j->docs);
     st->nthreads = j->nthreads;
     st->bytes_out = j->sink.bytes;
+    st->pack = j->pack_stats;
+    st->bins_waste = j->bestfit ? tsl_bestfit_waste(j->bestfit) : 0;
     for (unsigned i = 0; i < j->nthreads; i++) {
         const struct worker *w = &j->workers[i];
         add_pair_stats(&st->pair, &w->pair);
-        tsl_mlm_stats_add(&st->mlm, &w->mlm);
+        tsl_denoise_stats_add(&st->denoise, &w->denoise);
         st->samples += w->samples;
         st->tokens += w->tokens;
         st->masked += w->masked;
@@ -386,6 +584,7 @@ static void end_job(struct job *j)
         tsl_docview_destroy(j->workers[i].view);
         tsl_sample_fini(&j->workers[i].sample);
         tsl_samplerec_fini(&j->workers[i].rec);
+        tsl_mem_free(j->workers[i].pieces);
     }
     tsl_mem_free(j->workers);
     tsl_recnative_writer_destroy(j->native);
@@ -393,7 +592,8 @@ static void end_job(struct job *j)
         tsl_sink_close(&j->sink);
     tsl_compat_pair_destroy(j->compat);
     tsl_compat_electra_destroy(j->electra);
-    tsl_mlm_destroy(j->mlm);
+    tsl_bestfit_destroy(j->bestfit);
+    tsl_denoise_destroy(j->denoise);
     tsl_docview_destroy(j->main_view);
     tsl_docstore_destroy(j->docs);
     tsl_mem_free(j->line);
@@ -402,10 +602,11 @@ static void end_job(struct job *j)
 int tsl_maskjob_run(const struct tsl_maskjob_opts *o, struct tsl_maskjob_stats *st,
                     struct tsl_err *err)
 {
-    struct job j = { .o = o, .nthreads = o->nthreads ? o->nthreads : 1 };
+    struct job j = { .opts = *o, .nthreads = o->nthreads ? o->nthreads : 1 };
     struct tsl_docstore_opts docs = o->docs;
     double start = tsl_seconds();
     *st = (struct tsl_maskjob_stats){ .nthreads = j.nthreads };
+    j.o = &j.opts;
     docs.memory = o->memory / 4 * 3;
     docs.progress = o->progress;
     int rc = tsl_docstore_open(&j.docs, &docs, err);
@@ -414,7 +615,8 @@ int tsl_maskjob_run(const struct tsl_maskjob_opts *o, struct tsl_maskjob_stats *
     if (rc == 0)
         rc = tsl_docview_create(&j.main_view, j.docs, err);
     if (rc == 0)
-        rc = o->kind == TSL_MASKJOB_PAIR ? set_up_pairs(&j, err) : set_up_compat(&j, err);
+        rc = o->kind < TSL_MASKJOB_COMPAT_BERT ? set_up_keyed(&j, err)
+                                               : set_up_compat(&j, err);
     if (rc == 0)
         rc = make_workers(&j, err);
     if (rc == 0)

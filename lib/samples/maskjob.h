@@ -8,16 +8,22 @@
 #ifndef TSL_MASKJOB_H
 #define TSL_MASKJOB_H
 
+#include "prep/bestfit.h"
 #include "prep/compat_albert.h"
 #include "prep/compat_bert.h"
 #include "prep/compat_electra.h"
-#include "prep/mlm.h"
+#include "prep/pack.h"
 #include "prep/pair.h"
+#include "prep/twoseg.h"
+#include "samples/denoise.h"
 #include "samples/docstore.h"
 #include "samples/samplerec.h"
 
 enum tsl_maskjob_kind {
-    TSL_MASKJOB_PAIR, /* next sentence or sentence order, masked or for masking */
+    TSL_MASKJOB_PAIR,    /* next sentence or sentence order */
+    TSL_MASKJOB_TWOSEG,  /* one or two segments without a label */
+    TSL_MASKJOB_PACK,    /* documents packed one behind the other */
+    TSL_MASKJOB_BESTFIT, /* documents packed without cutting them */
     TSL_MASKJOB_COMPAT_BERT,
     TSL_MASKJOB_COMPAT_ALBERT,
     TSL_MASKJOB_COMPAT_ELECTRA
@@ -28,8 +34,13 @@ struct tsl_maskjob_opts {
     enum tsl_maskjob_kind kind;
     /* special ids, where the streams do not say: -1 each */
     struct tsl_special_ids special;
+    /* Asked once the streams' ids are known, for what depends on them; may be NULL. */
+    int (*specials_known)(struct tsl_maskjob_opts *o,
+                          const struct tsl_special_ids *special, struct tsl_err *err);
     struct tsl_pair_opts pair;
-    struct tsl_mlm_opts mlm;
+    struct tsl_twoseg_opts twoseg;
+    struct tsl_pack_opts pack; /* also of BESTFIT */
+    struct tsl_denoise_opts denoise;
     struct tsl_compat_pair_opts bert;
     struct tsl_compat_albert_opts albert;
     struct tsl_compat_electra_opts electra;
@@ -48,7 +59,9 @@ struct tsl_maskjob_opts {
 struct tsl_maskjob_stats {
     struct tsl_docstore_counts docs;
     struct tsl_pair_stats pair;
-    struct tsl_mlm_stats mlm;
+    struct tsl_pack_stats pack;
+    uint64_t bins_waste; /* of BESTFIT: places that nothing was found for */
+    struct tsl_denoise_stats denoise;
     uint64_t samples, tokens, masked, label1;
     uint64_t
         lengths[17]; /* samples by length: 16ths of tokens_max, the last: the longest */

@@ -68,6 +68,54 @@ static void put_mask(struct tsl_json *j, const struct tsl_mlm_opts *o)
     tsl_json_close(j, '}');
 }
 
+static void put_span(struct tsl_json *j, const struct tsl_span_opts *o)
+{
+    tsl_json_open(j, "span", '{');
+    tsl_json_open(j, "denoisers", '[');
+    for (unsigned i = 0; i < o->ndenoisers; i++) {
+        const struct tsl_span_denoiser *d = &o->denoisers[i];
+        tsl_json_open(j, NULL, '{');
+        tsl_json_bool(j, "suffix", d->kind == TSL_SPAN_SUFFIX);
+        put_exact(j, "density", d->density);
+        put_exact(j, "mean_span", d->mean_span);
+        put_exact(j, "weight", d->weight);
+        put_id(j, "mode", d->mode);
+        tsl_json_close(j, '}');
+    }
+    tsl_json_close(j, ']');
+    tsl_json_u64(j, "sentinel", o->sentinel);
+    tsl_json_u64(j, "sentinels", o->nsentinels);
+    tsl_json_bool(j, "downwards", o->sentinel_step < 0);
+    put_id(j, "eos", o->eos);
+    tsl_json_bool(j, "roll", o->roll);
+    tsl_json_close(j, '}');
+}
+
+static void put_sight(struct tsl_json *j, const struct tsl_unilm_opts *o)
+{
+    tsl_json_open(j, "sight", '{');
+    tsl_json_open(j, "weights", '[');
+    for (int i = 0; i < 4; i++)
+        put_exact(j, NULL, o->weights[i]);
+    tsl_json_close(j, ']');
+    tsl_json_u64(j, "low", o->low);
+    tsl_json_u64(j, "high", o->high);
+    put_id(j, "separator", o->separator);
+    tsl_json_u64(j, "tokens_max", o->tokens_max);
+    tsl_json_close(j, '}');
+}
+
+static bool masks(enum tsl_denoise_kind k)
+{
+    return k == TSL_DENOISE_MLM || k == TSL_DENOISE_UNILM || k == TSL_DENOISE_PLM ||
+           k == TSL_DENOISE_MAE;
+}
+
+static bool has_sight(enum tsl_denoise_kind k)
+{
+    return k == TSL_DENOISE_PREFIX || k == TSL_DENOISE_UNILM;
+}
+
 int tsl_maskmeta_write(const struct tsl_maskmeta *m, char **text, struct tsl_err *err)
 {
     struct tsl_json j = { 0 };
@@ -94,7 +142,13 @@ int tsl_maskmeta_write(const struct tsl_maskmeta *m, char **text, struct tsl_err
     put_id(&j, "eos", s->eos);
     tsl_json_close(&j, '}');
     put_reserved(&j, s);
-    put_mask(&j, &m->mlm);
+    tsl_json_str(&j, "denoise", tsl_denoise_name(m->denoise.kind));
+    if (masks(m->denoise.kind))
+        put_mask(&j, &m->denoise.mlm);
+    if (m->denoise.kind == TSL_DENOISE_SPAN)
+        put_span(&j, &m->denoise.span);
+    if (has_sight(m->denoise.kind))
+        put_sight(&j, &m->denoise.unilm);
     tsl_json_close(&j, '}');
     int rc = tsl_json_end(&j, err);
     if (rc < 0) {
@@ -173,6 +227,72 @@ static bool read_mask(struct tsl_mlm_opts *o, const struct tsl_jsonval *v)
     return true;
 }
 
+static bool read_span(struct tsl_span_opts *o, const struct tsl_jsonval *v)
+{
+    const struct tsl_jsonval *all = tsl_jsonread_get(v, "denoisers");
+    uint64_t sentinel, sentinels;
+    bool down, suffix;
+    *o = (struct tsl_span_opts){ .eos = id_of(v, "eos") };
+    if (tsl_jsonread_size(all) > TSL_SPAN_DENOISERS_MAX ||
+        !count_of(v, "sentinel", UINT32_MAX, &sentinel) ||
+        !count_of(v, "sentinels", UINT32_MAX, &sentinels) ||
+        !tsl_jsonread_bool(tsl_jsonread_get(v, "downwards"), &down) ||
+        !tsl_jsonread_bool(tsl_jsonread_get(v, "roll"), &o->roll))
+        return false;
+    o->sentinel = (uint32_t)sentinel;
+    o->nsentinels = (uint32_t)sentinels;
+    o->sentinel_step = down ? -1 : 1;
+    o->ndenoisers = (unsigned)tsl_jsonread_size(all);
+    for (unsigned i = 0; i < o->ndenoisers; i++) {
+        const struct tsl_jsonval *one = tsl_jsonread_at(all, i);
+        struct tsl_span_denoiser *d = &o->denoisers[i];
+        if (!tsl_jsonread_bool(tsl_jsonread_get(one, "suffix"), &suffix) ||
+            !tsl_jsonread_num(tsl_jsonread_get(one, "density"), &d->density) ||
+            !tsl_jsonread_num(tsl_jsonread_get(one, "mean_span"), &d->mean_span) ||
+            !tsl_jsonread_num(tsl_jsonread_get(one, "weight"), &d->weight))
+            return false;
+        d->kind = suffix ? TSL_SPAN_SUFFIX : TSL_SPAN_NOISE;
+        d->mode = id_of(one, "mode");
+    }
+    return true;
+}
+
+static bool read_sight(struct tsl_unilm_opts *o, const struct tsl_jsonval *v)
+{
+    const struct tsl_jsonval *weights = tsl_jsonread_get(v, "weights");
+    uint64_t low, high, tokens_max;
+    *o = (struct tsl_unilm_opts){ .separator = id_of(v, "separator") };
+    if (!count_of(v, "low", UINT32_MAX, &low) ||
+        !count_of(v, "high", UINT32_MAX, &high) ||
+        !count_of(v, "tokens_max", UINT32_MAX, &tokens_max))
+        return false;
+    o->low = (uint32_t)low;
+    o->high = (uint32_t)high;
+    o->tokens_max = (uint32_t)tokens_max;
+    for (size_t i = 0; i < 4; i++)
+        if (!tsl_jsonread_num(tsl_jsonread_at(weights, i), &o->weights[i]))
+            return false;
+    return true;
+}
+
+static bool read_denoise(struct tsl_denoise_opts *o, const struct tsl_jsonval *root)
+{
+    static const char *const names[] = {
+#define X(id, name) name,
+        TSL_DENOISES(X)
+#undef X
+    };
+    int kind;
+    if (!word_of(root, "denoise", names, TSL_NDENOISES, &kind))
+        return false;
+    o->kind = (enum tsl_denoise_kind)kind;
+    return (!masks(o->kind) || read_mask(&o->mlm, tsl_jsonread_get(root, "mask"))) &&
+           (o->kind != TSL_DENOISE_SPAN ||
+            read_span(&o->span, tsl_jsonread_get(root, "span"))) &&
+           (!has_sight(o->kind) ||
+            read_sight(&o->unilm, tsl_jsonread_get(root, "sight")));
+}
+
 static bool read_reserved(struct tsl_maskmeta *m, const struct tsl_jsonval *v,
                           struct tsl_err *err)
 {
@@ -208,10 +328,10 @@ int tsl_maskmeta_read(struct tsl_maskmeta *m, const char *text, const char *name
     bool good = seed_of(root, &m->seed) &&
                 count_of(root, "epoch", INT64_MAX, &m->epoch) &&
                 count_of(root, "copies", UINT32_MAX, &copies) &&
-                count_of(root, "vocab_size", UINT32_MAX, &vocab_size) &&
-                count_of(root, "tokens_max", UINT32_MAX, &tokens_max) &&
+                count_of(root, "vocab_size", 1 << 26, &vocab_size) &&
+                count_of(root, "tokens_max", TSL_SAMPLE_TOKENS_MAX, &tokens_max) &&
                 tsl_jsonread_bool(tsl_jsonread_get(root, "masked"), &m->masked) &&
-                read_mask(&m->mlm, tsl_jsonread_get(root, "mask"));
+                read_denoise(&m->denoise, root);
     if (good) {
         m->copies = (uint32_t)copies;
         m->tokens_max = (uint32_t)tokens_max;
@@ -231,8 +351,7 @@ int tsl_maskmeta_read(struct tsl_maskmeta *m, const char *text, const char *name
             "not make them",
             tsl_quote(name).s);
     }
-    m->mlm.special = m->special;
-    m->mlm.seed = m->seed;
+    tsl_denoise_key(&m->denoise, &m->special, m->seed);
     return 0;
 }
 

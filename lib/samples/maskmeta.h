@@ -5,17 +5,17 @@
 #ifndef TSL_MASKMETA_H
 #define TSL_MASKMETA_H
 
-#include "prep/mlm.h"
+#include "samples/denoise.h"
 
 struct tsl_maskmeta {
     const char *objective, *made_by, *vocab_id; /* lent; reading: the struct's own text */
     uint64_t seed, epoch;
     uint32_t copies;
-    bool masked;
+    bool masked; /* what denoise says has been done */
     uint32_t tokens_max;
-    struct tsl_special_ids special; /* reserved: the ids of the meta, when read */
-    struct tsl_mlm_opts mlm;        /* its special and seed are those above */
-    uint8_t *reserved;              /* what special.reserved points to, when read */
+    struct tsl_special_ids special;  /* reserved: the ids of the meta, when read */
+    struct tsl_denoise_opts denoise; /* its specials and seeds are those above */
+    uint8_t *reserved;               /* what special.reserved points to, when read */
 };
 
 /* *text: on the heap. */

@@ -10,7 +10,7 @@ struct tsl_samplemap {
     struct tsl_samplemap_opts o;
     struct tsl_maskmeta meta;
     struct tsl_samplecols cols;
-    struct tsl_mlm *mlm; /* NULL: samples stay as they are */
+    struct tsl_denoise *denoise; /* NULL: samples stay as they are */
     struct tsl_sample sample;
     struct tsl_samplerec rec;
     struct tsl_rechead head;
@@ -21,7 +21,7 @@ void tsl_samplemap_destroy(struct tsl_samplemap *m)
     if (!m)
         return;
     tsl_maskmeta_fini(&m->meta);
-    tsl_mlm_destroy(m->mlm);
+    tsl_denoise_destroy(m->denoise);
     tsl_sample_fini(&m->sample);
     tsl_samplerec_fini(&m->rec);
     tsl_rechead_fini(&m->head);
@@ -43,35 +43,58 @@ static int make_masks(struct tsl_samplemap *m, const char *name, struct tsl_err 
             "%s: these samples are masked already (cmask --static): no epoch "
             "can be asked for",
             tsl_quote(name).s);
-    return tsl_mlm_create(&m->mlm, &m->meta.mlm, err);
+    return tsl_denoise_create(&m->denoise, &m->meta.denoise, err);
+}
+
+void tsl_samplemap_shape(struct tsl_sample_shape *s, enum tsl_denoise_kind kind)
+{
+    bool moves = kind == TSL_DENOISE_PLM || kind == TSL_DENOISE_MAE;
+    if (kind == TSL_DENOISE_NONE)
+        return;
+    s->masked |= kind == TSL_DENOISE_MLM || kind == TSL_DENOISE_UNILM || moves;
+    s->kinds |= kind == TSL_DENOISE_PREFIX || kind == TSL_DENOISE_UNILM ||
+                kind == TSL_DENOISE_PLM;
+    s->outs |= kind == TSL_DENOISE_SPAN;
+    s->positions |= moves;
+    s->ends &=
+        !moves && kind != TSL_DENOISE_SPAN; /* tokens do not stand where they stood */
+    s->starts = false;
 }
 
 /* What samples have after the map. */
 static struct tsl_sample_shape shape_of(const struct tsl_samplemap *m)
 {
     const struct tsl_maskmeta *meta = &m->meta;
-    bool masked = m->mlm || meta->masked;
+    const struct tsl_samplecols *c = &m->cols;
+    const struct tsl_mlm_opts *mlm = &meta->denoise.mlm;
     uint32_t tokens_max = m->o.tokens_max ? m->o.tokens_max : meta->tokens_max;
-    uint32_t masks_max = m->o.masks_max ? m->o.masks_max : meta->mlm.masks_max;
+    uint32_t masks_max = m->o.masks_max ? m->o.masks_max : mlm->masks_max;
     if (!masks_max) /* what the rate can ask for */
-        masks_max = (uint32_t)ceil(meta->mlm.rate * tokens_max) + 1;
-    return (struct tsl_sample_shape){
+        masks_max = (uint32_t)ceil(mlm->rate * tokens_max) + 1;
+    struct tsl_sample_shape s = {
         .layout = m->o.layout,
-        .labels = m->cols.label >= 0,
-        .masked = masked,
-        .starts = m->o.layout == TSL_LAYOUT_NATIVE && !masked && m->cols.starts >= 0,
-        .wide = m->cols.id_type == TSL_U32,
+        .labels = c->label >= 0,
+        .masked = c->places >= 0,
+        .starts = m->o.layout == TSL_LAYOUT_NATIVE && c->starts >= 0,
+        .ends = c->ends >= 0,
+        .positions = c->positions >= 0,
+        .kinds = c->kind >= 0,
+        .outs = c->outs >= 0,
+        .wide = c->id_type == TSL_U32,
         .tokens_max = tokens_max,
         .masks_max = masks_max,
         .pad = meta->special.pad < 0 ? 0 : (uint32_t)meta->special.pad,
     };
+    if (m->denoise)
+        tsl_samplemap_shape(&s, meta->denoise.kind);
+    return s;
 }
 
 static int make_head(struct tsl_samplemap *m, const struct tsl_rechead *in,
                      struct tsl_err *err)
 {
     struct tsl_maskmeta meta = m->meta;
-    if (m->mlm) {
+    if (m->denoise) {
         meta.masked = true;
         meta.epoch = m->o.epoch;
         meta.copies = 1;
@@ -95,11 +118,11 @@ int tsl_samplemap_create(struct tsl_samplemap **out, const struct tsl_rechead *i
     if (rc == 0)
         rc = make_masks(m, name, err);
     if (rc == 0)
-        rc =
-            tsl_sample_init(&m->sample, m->meta.tokens_max ? m->meta.tokens_max : 1, err);
+        rc = tsl_sample_init(&m->sample, m->meta.tokens_max + TSL_SAMPLE_SLACK, err);
     if (rc == 0) {
         struct tsl_sample_shape shape = shape_of(m);
-        rc = tsl_samplerec_init(&m->rec, &shape, m->meta.tokens_max, err);
+        rc = tsl_samplerec_init(&m->rec, &shape, m->meta.tokens_max + TSL_SAMPLE_SLACK,
+                                err);
     }
     if (rc == 0)
         rc = make_head(m, in, err);
@@ -117,8 +140,8 @@ int tsl_samplemap_apply(struct tsl_samplemap *m, const struct tsl_record *in,
     int rc = tsl_samplecols_read(&m->cols, in, &m->sample, err);
     if (rc < 0)
         return rc;
-    if (m->mlm)
-        tsl_mlm_apply(m->mlm, m->o.epoch, &m->sample, NULL);
+    if (m->denoise)
+        tsl_denoise_apply(m->denoise, m->o.epoch, &m->sample, NULL);
     rc = tsl_samplerec_fill(&m->rec, &m->sample, out, err);
     out->number = in->number;
     return rc;

@@ -8,6 +8,7 @@
 #ifndef TSL_SAMPLEMAP_H
 #define TSL_SAMPLEMAP_H
 
+#include "samples/denoise.h"
 #include "samples/samplerec.h"
 
 struct tsl_samplemap_opts {
@@ -16,6 +17,9 @@ struct tsl_samplemap_opts {
     enum tsl_sample_layout layout;
     uint32_t tokens_max, masks_max; /* of padded layouts; 0: as the recipe says */
 };
+
+/* What samples of that shape have once they are denoised. */
+void tsl_samplemap_shape(struct tsl_sample_shape *s, enum tsl_denoise_kind kind);
 
 struct tsl_samplemap;
 

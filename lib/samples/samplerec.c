@@ -37,6 +37,16 @@ static int add_native(struct tsl_samplerec *r, struct tsl_err *err)
         rc = add(r, "first", TSL_U32, false, 0, err);
     if (rc == 0 && s->labels)
         rc = add(r, "label", TSL_U8, false, 0, err);
+    if (rc == 0 && s->ends)
+        rc = add(r, "ends", TSL_U32, true, 0, err);
+    if (rc == 0 && s->positions)
+        rc = add(r, "positions", TSL_U32, true, 0, err);
+    if (rc == 0 && s->kinds)
+        rc = add(r, "kind", TSL_U8, false, 0, err);
+    if (rc == 0 && s->kinds)
+        rc = add(r, "prefix", TSL_U32, false, 0, err);
+    if (rc == 0 && s->outs)
+        rc = add(r, "outs", id, true, 0, err);
     if (rc == 0 && s->masked)
         rc = add(r, "places", TSL_U16, true, 0, err);
     if (rc == 0 && s->masked)
@@ -48,8 +58,18 @@ static int add_plain(struct tsl_samplerec *r, struct tsl_err *err)
 {
     const struct tsl_sample_shape *s = &r->shape;
     int rc = add(r, "input_ids", TSL_U32, true, 0, err);
-    if (rc == 0)
+    if (rc == 0 && !s->outs)
         rc = add(r, "segment_ids", TSL_U8, true, 0, err);
+    if (rc == 0 && s->outs)
+        rc = add(r, "targets", TSL_U32, true, 0, err);
+    if (rc == 0 && s->ends)
+        rc = add(r, "ends", TSL_U32, true, 0, err);
+    if (rc == 0 && s->positions)
+        rc = add(r, "positions", TSL_U32, true, 0, err);
+    if (rc == 0 && s->kinds)
+        rc = add(r, "kind", TSL_U8, false, 0, err);
+    if (rc == 0 && s->kinds)
+        rc = add(r, "prefix", TSL_U32, false, 0, err);
     if (rc == 0 && s->masked)
         rc = add(r, "masked_lm_positions", TSL_U32, true, 0, err);
     if (rc == 0 && s->masked)
@@ -148,6 +168,14 @@ static void put_bytes(struct tsl_samplerec *r, size_t c, const uint8_t *v, uint3
     r->values[c].n = n;
 }
 
+static void put_positions(struct tsl_samplerec *r, size_t c, const struct tsl_sample *s)
+{
+    uint32_t *to = (uint32_t *)(void *)r->buf[c];
+    for (uint32_t i = 0; i < s->n; i++)
+        to[i] = s->has_positions ? s->positions[i] : i;
+    r->values[c].n = s->n;
+}
+
 static void fill_native(struct tsl_samplerec *r, const struct tsl_sample *s)
 {
     size_t c = 0;
@@ -158,6 +186,22 @@ static void fill_native(struct tsl_samplerec *r, const struct tsl_sample *s)
     tsl_store32(r->buf[c++], s->first);
     if (r->shape.labels)
         *r->buf[c++] = s->label;
+    if (r->shape.ends) {
+        put_list(r, c, s->ends, s->nends);
+        if (s->nends == 0) { /* one piece */
+            tsl_store32(r->buf[c], s->n);
+            r->values[c].n = 1;
+        }
+        c++;
+    }
+    if (r->shape.positions)
+        put_positions(r, c++, s);
+    if (r->shape.kinds) {
+        *r->buf[c++] = s->kind;
+        tsl_store32(r->buf[c++], s->prefix);
+    }
+    if (r->shape.outs)
+        put_list(r, c++, s->outs, s->nouts);
     if (r->shape.masked) {
         put_list(r, c++, s->places, s->nmasked);
         put_list(r, c++, s->targets, s->nmasked);
@@ -175,8 +219,20 @@ static void fill_plain(struct tsl_samplerec *r, const struct tsl_sample *s)
 {
     size_t c = 0;
     put_list(r, c++, s->ids, s->n);
-    put_segments(r->buf[c], s);
-    r->values[c++].n = s->n;
+    if (!r->shape.outs) {
+        put_segments(r->buf[c], s);
+        r->values[c++].n = s->n;
+    } else {
+        put_list(r, c++, s->outs, s->nouts);
+    }
+    if (r->shape.ends)
+        put_list(r, c++, s->ends, s->nends);
+    if (r->shape.positions)
+        put_positions(r, c++, s);
+    if (r->shape.kinds) {
+        *r->buf[c++] = s->kind;
+        tsl_store32(r->buf[c++], s->prefix);
+    }
     if (r->shape.masked) {
         put_list(r, c++, s->places, s->nmasked);
         put_list(r, c++, s->targets, s->nmasked);
@@ -283,15 +339,23 @@ int tsl_samplecols_find(struct tsl_samplecols *c, const struct tsl_schema *s,
     int label = need(s, "label", TSL_U8, TSL_U8, false, &c->label);
     int places = need(s, "places", TSL_U16, TSL_U16, true, &c->places);
     int targets = need(s, "targets", TSL_U16, TSL_U32, true, &c->targets);
+    int ends = need(s, "ends", TSL_U32, TSL_U32, true, &c->ends);
+    int positions = need(s, "positions", TSL_U32, TSL_U32, true, &c->positions);
+    int kind = need(s, "kind", TSL_U8, TSL_U8, false, &c->kind);
+    int prefix = need(s, "prefix", TSL_U32, TSL_U32, false, &c->prefix);
+    int outs = need(s, "outs", TSL_U16, TSL_U32, true, &c->outs);
     if (key != 1 || ids != 1 || first != 1 || starts < 0 || label < 0 || places < 0 ||
-        targets < 0 || (places == 1) != (targets == 1))
+        targets < 0 || (places == 1) != (targets == 1) || ends < 0 || positions < 0 ||
+        kind < 0 || prefix < 0 || (kind == 1) != (prefix == 1) || outs < 0)
         return tsl_err_set(err, TSL_EFORMAT,
                            "%s: no samples as cmask writes them (columns key, input_ids, "
                            "first ...)",
                            tsl_quote(name).s);
     c->id_type = s->columns[c->ids].type;
-    if (targets == 1 && s->columns[c->targets].type != c->id_type)
-        return tsl_err_set(err, TSL_EFORMAT, "%s: input_ids and targets differ in type",
+    if ((targets == 1 && s->columns[c->targets].type != c->id_type) ||
+        (outs == 1 && s->columns[c->outs].type != c->id_type))
+        return tsl_err_set(err, TSL_EFORMAT,
+                           "%s: input_ids, targets and outs differ in type",
                            tsl_quote(name).s);
     return 0;
 }
@@ -315,14 +379,49 @@ static int bad(const struct tsl_record *rec, const char *what, struct tsl_err *e
     return tsl_err_set(err, TSL_EFORMAT, "record %" PRIu64 ": %s", rec->number, what);
 }
 
+/* Pieces, positions and kind, as far as there are such columns. */
+static int read_pieces(const struct tsl_samplecols *c, const struct tsl_record *rec,
+                       struct tsl_sample *s, struct tsl_err *err)
+{
+    const struct tsl_value *v = rec->values;
+    s->nends = s->nouts = 0;
+    s->has_positions = c->positions >= 0;
+    s->kind = c->kind < 0 ? TSL_SAMPLE_BOTH_WAYS : *(const uint8_t *)v[c->kind].data;
+    s->prefix = c->kind < 0 ? 0 : tsl_load32(v[c->prefix].data);
+    if (c->ends >= 0) {
+        s->nends = v[c->ends].n;
+        if (s->nends > s->n)
+            return bad(rec, "it has more pieces than tokens", err);
+        widen(s->ends, TSL_U32, &v[c->ends]);
+        for (uint32_t i = 0, before = 0; i < s->nends; before = s->ends[i++])
+            if (s->ends[i] < before || s->ends[i] > s->n)
+                return bad(rec, "its pieces do not lie one behind the other", err);
+    }
+    if (c->positions >= 0) {
+        if (v[c->positions].n != s->n)
+            return bad(rec, "it has not as many positions as tokens", err);
+        widen(s->positions, TSL_U32, &v[c->positions]);
+    }
+    if (c->outs >= 0) {
+        s->nouts = v[c->outs].n;
+        widen(s->outs, c->id_type, &v[c->outs]);
+    }
+    return 0;
+}
+
 int tsl_samplecols_read(const struct tsl_samplecols *c, const struct tsl_record *rec,
                         struct tsl_sample *s, struct tsl_err *err)
 {
     const struct tsl_value *v = rec->values;
-    uint32_t n = v[c->ids].n;
-    if (n > s->cap) {
+    uint32_t n = v[c->ids].n, most = n;
+    if (n > TSL_SAMPLE_TOKENS_MAX ||
+        (c->outs >= 0 && v[c->outs].n > TSL_SAMPLE_TOKENS_MAX))
+        return bad(rec, "it has more tokens than a sample can have", err);
+    if (c->outs >= 0 && v[c->outs].n > most)
+        most = v[c->outs].n;
+    if (most + TSL_SAMPLE_SLACK > s->cap) {
         tsl_sample_fini(s);
-        int rc = tsl_sample_init(s, n, err);
+        int rc = tsl_sample_init(s, most + TSL_SAMPLE_SLACK, err);
         if (rc < 0)
             return rc;
     }
@@ -340,8 +439,9 @@ int tsl_samplecols_read(const struct tsl_samplecols *c, const struct tsl_record 
         return bad(rec, "it has not as many word starts as tokens", err);
     else
         memcpy(s->starts, v[c->starts].data, n);
-    if (c->places < 0)
-        return 0;
+    int rc = read_pieces(c, rec, s, err);
+    if (rc < 0 || c->places < 0)
+        return rc;
     if (v[c->places].n != v[c->targets].n || v[c->places].n > n)
         return bad(rec, "its places and targets do not fit", err);
     s->nmasked = v[c->places].n;

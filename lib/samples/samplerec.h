@@ -2,8 +2,9 @@
  *
  * Layouts:
  *   native  what dynamic masking needs and gives: key (the address), input_ids, starts (until
- *           it is masked), first (tokens of the first segment), label, and once masked places
- *           and targets; nothing padded
+ *           it is masked), first (tokens of the first segment), label, ends (of the documents'
+ *           pieces), positions, kind and prefix (prep/sample.h), and once masked places and
+ *           targets, or outs (what a decoder says); nothing padded
  *   plain   the fields of google-research's scripts, not padded: input_ids, segment_ids,
  *           masked_lm_positions, masked_lm_ids, next_sentence_labels, token_boundary
  *   bert    the seven features of google-research/bert, padded with 0 to tokens_max and
@@ -20,6 +21,9 @@
 #include "prep/sample.h"
 #include "record/record.h"
 
+/* Objectives may make samples a few tokens longer than they came: sentinels, a separator. */
+enum { TSL_SAMPLE_SLACK = 8 };
+
 enum tsl_sample_layout {
     TSL_LAYOUT_NATIVE,
     TSL_LAYOUT_PLAIN,
@@ -30,7 +34,8 @@ enum tsl_sample_layout {
 /* What samples have, and so which columns. */
 struct tsl_sample_shape {
     enum tsl_sample_layout layout;
-    bool labels, masked, starts;    /* starts: word starts, also of masked samples */
+    bool labels, masked, starts; /* starts: word starts, also of masked samples */
+    bool ends, positions, kinds, outs;
     bool wide;                      /* ids do not fit 16 bits */
     uint32_t tokens_max, masks_max; /* of padded layouts */
     uint32_t pad;                   /* id of padding; of google's layout 0 */
@@ -54,7 +59,9 @@ int tsl_samplerec_fill(struct tsl_samplerec *r, const struct tsl_sample *s,
 
 /* How a native record is read back. */
 struct tsl_samplecols {
-    int key, ids, starts, first, label, places, targets; /* columns; -1: there is none */
+    /* columns; -1: there is none */
+    int key, ids, starts, first, label, places, targets, ends, positions, kind, prefix,
+        outs;
     enum tsl_dtype id_type;
 };
 /* TSL_EFORMAT for a schema that is not one of samples; name stands in messages. */
