@@ -26,7 +26,9 @@ static const struct cli_opt opts[] = {
     { 'o', NULL, "DIR", CLI_STR, &given.output,
       "the folder of the set; made if it is not there", NULL, false },
     { 'f', "format", "FORMAT", CLI_STR, &given.format,
-      "native (the default), tfrecord, megatron, mds, npy, jsonl", NULL, false },
+      "native (the default), tfrecord, megatron, mds, npy, jsonl,\n"
+      "webdataset, llmc, u16, u32, datatrove",
+      NULL, false },
     { 0, "layout", "NAME", CLI_STR, &given.layout,
       "of megatron: document (the default) or sentence; of samples:\n"
       "native (the default), plain, bert (the seven features of\n"

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "base/jsonread.h"
 #include "base/mem.h"
 #include "base/quote.h"
+#include "record/recids.h"
 #include "record/recout.h"
 
 enum { HEAD = 34, FAIRSEQ_HEAD = 26, U16_VOCAB = 65500 };
@@ -314,39 +314,13 @@ static void writer_destroy(void *p)
     tsl_mem_free(w);
 }
 
-/* vocab_size of the meta; 0: it does not say. */
-static uint64_t vocab_of(const struct tsl_rechead *head)
-{
-    struct tsl_jsonread *doc;
-    int64_t n = 0;
-    if (!head->meta ||
-        tsl_jsonread_parse(
-            &doc, (struct tsl_slice){ (const uint8_t *)head->meta, strlen(head->meta) },
-            "meta", NULL) < 0)
-        return 0;
-    tsl_jsonread_int(tsl_jsonread_get(tsl_jsonread_root(doc), "vocab_size"), &n);
-    tsl_jsonread_destroy(doc);
-    return n > 0 ? (uint64_t)n : 0;
-}
-
-/* The column of ids: one of these names, or the only one that can be. */
-static int ids_of(const struct tsl_schema *s)
-{
-    static const char *const names[] = { "ids", "input_ids", "tokens" };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        int c = tsl_schema_find(s, names[i]);
-        if (c >= 0)
-            return c;
-    }
-    return s->ncolumns == 1 ? 0 : -1;
-}
-
 static int writer_create(void **out, const struct tsl_rechead *head,
                          const struct tsl_recwriter_opts *o, struct tsl_err *err)
 {
     const struct tsl_schema *s = &head->schema;
     bool sentence = o->layout && strcmp(o->layout, "sentence") == 0;
-    int ids = ids_of(s), sents = sentence ? tsl_schema_find(s, "sents") : -1;
+    int ids = tsl_recids_column(s, err),
+        sents = sentence ? tsl_schema_find(s, "sents") : -1;
     if (o->layout && !sentence && strcmp(o->layout, "document") != 0)
         return tsl_err_set(err, TSL_EUSAGE,
                            "%s: Megatron's layouts are document and sentence",
@@ -354,22 +328,17 @@ static int writer_create(void **out, const struct tsl_rechead *head,
     if (o->zstd_level || o->gzip)
         return tsl_err_set(err, TSL_EUSAGE, "Megatron's files are not compressed");
     if (ids < 0)
-        return tsl_err_set(err, TSL_EUSAGE,
-                           "no column of ids (ids, input_ids or tokens) for Megatron");
+        return TSL_EUSAGE;
     if (sentence && (sents < 0 || s->columns[sents].type != TSL_U32))
         return tsl_err_set(
             err, TSL_EUSAGE,
             "no column sents that says where sentences end: these documents "
             "were not split (ctok encode --split-sentences)");
     enum tsl_dtype from = s->columns[ids].type;
-    if (from != TSL_U16 && from != TSL_U32 && from != TSL_I32 && from != TSL_I64 &&
-        from != TSL_U8)
-        return tsl_err_set(err, TSL_EUSAGE, "column %s: ids are whole numbers",
-                           tsl_quote(s->columns[ids].name).s);
     struct writer *w = tsl_mem_alloc(1, sizeof *w, "a writer", err);
     if (!w)
         return TSL_ENOMEM;
-    uint64_t vocab = vocab_of(head);
+    uint64_t vocab = tsl_recids_vocab(head);
     w->from = from;
     w->ids = ids;
     w->sents = sents;
@@ -391,51 +360,6 @@ static int begin(void *p, const char *stem, struct tsl_err *err)
                            "Megatron's files are two: they need a name, not a pipe");
     int rc = tsl_recout_open(&w->bin, stem, ".bin", TSL_CODEC_NONE, 0, err);
     return rc < 0 ? rc : tsl_recout_open(&w->idx, stem, ".idx", TSL_CODEC_NONE, 0, err);
-}
-
-static int64_t id_at(enum tsl_dtype t, const void *p, size_t i)
-{
-    union {
-        uint8_t u8;
-        uint16_t u16;
-        uint32_t u32;
-        int32_t i32;
-        int64_t i64;
-    } x;
-    size_t size = tsl_dtype_bytes(t);
-    memcpy(&x, (const uint8_t *)p + i * size, size);
-    return t == TSL_U8    ? x.u8
-           : t == TSL_U16 ? x.u16
-           : t == TSL_U32 ? x.u32
-           : t == TSL_I32 ? x.i32
-                          : x.i64;
-}
-
-static int put_ids(struct writer *w, const struct tsl_value *v, uint64_t number,
-                   struct tsl_err *err)
-{
-    size_t size = w->u16 ? 2 : 4;
-    uint8_t *to;
-    if (w->u16 && w->from == TSL_U16)
-        return tsl_recout_write(&w->bin, v->data, 2 * (size_t)v->n, err);
-    int rc = tsl_recout_room(&w->bin, size * v->n, &to, err);
-    if (rc < 0)
-        return rc;
-    for (uint32_t i = 0; i < v->n; i++) {
-        int64_t id = id_at(w->from, v->data, i);
-        if (id < 0 || id > (w->u16 ? UINT16_MAX : INT32_MAX))
-            return tsl_err_set(err, TSL_EUSAGE,
-                               "record %" PRIu64 ": id %" PRId64 " at %" PRIu32
-                               " does not fit %s",
-                               number, id, i, w->u16 ? "16 bits" : "31 bits");
-        if (w->u16) {
-            to[2 * (size_t)i] = (uint8_t)id;
-            to[2 * (size_t)i + 1] = (uint8_t)(id >> 8);
-        } else {
-            tsl_store32(to + 4 * (size_t)i, (uint32_t)id);
-        }
-    }
-    return tsl_recout_took(&w->bin, size * v->n, err);
 }
 
 static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
@@ -469,7 +393,7 @@ static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
                            "record %" PRIu64 ": its sentences have %" PRIu64
                            " tokens, it has %" PRIu32,
                            rec->number, total, ids->n);
-    rc = put_ids(w, ids, rec->number, err);
+    rc = tsl_recids_put(&w->bin, w->from, ids, w->u16 ? 2 : 4, rec->number, err);
     if (rc < 0)
         return rc;
     w->docs[w->ndocs++] = w->nseqs;

@@ -10,7 +10,7 @@ _cshard() {
     compopt -o filenames
     case $prev in
     -f | --format | --from)
-        COMPREPLY=($(compgen -W 'native tfrecord megatron mds npy jsonl' -- "$cur"))
+        COMPREPLY=($(compgen -W 'native tfrecord megatron mds npy webdataset llmc u16 u32 datatrove jsonl' -- "$cur"))
         ;;
     --layout) COMPREPLY=($(compgen -W 'document sentence native plain bert hf' -- "$cur")) ;;
     --compress) COMPREPLY=($(compgen -W 'zstd gzip none' -- "$cur")) ;;
