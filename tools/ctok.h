@@ -6,6 +6,7 @@
 #ifndef TSL_CTOK_H
 #define TSL_CTOK_H
 
+#include "base/json.h"
 #include "cli.h"
 #include "cli_progress.h"
 #include "io/sink.h"
@@ -164,6 +165,9 @@ int ctok_explain_input(char *const *paths, size_t npaths, const char *field,
 void ctok_closing_line(uint64_t rows, uint64_t tokens, uint64_t bytes, double seconds);
 /* A whole file, or nothing; "-": standard output. */
 int ctok_write_text(const char *path, const char *text, size_t n, struct tsl_err *err);
+
+/* What w holds, now complete, into path as ctok_write_text does; w is finished. */
+int ctok_write_json(const char *path, struct tsl_json *w, struct tsl_err *err);
 
 static inline double ctok_share(uint64_t a, uint64_t b)
 {

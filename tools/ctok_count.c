@@ -41,11 +41,7 @@ static int write_stats(const struct tsl_countjob_opts *c,
     tsl_json_u64(&w, "peak_rss_bytes", cli_peak_rss());
     tsl_json_u64(&w, "threads", c->nthreads);
     tsl_json_close(&w, '}');
-    int rc = tsl_json_end(&w, err);
-    if (rc == 0)
-        rc = ctok_write_text(ctok_given.stats, w.text, w.len, err);
-    tsl_json_fini(&w);
-    return rc;
+    return ctok_write_json(ctok_given.stats, &w, err);
 }
 
 static void print_closing(const struct tsl_countjob_stats *st, uint64_t words)

@@ -63,11 +63,7 @@ static int decode_stats(const char *path, const struct tsl_decodejob_stats *st,
     tsl_json_u64(&w, "threads", st->nthreads);
     tsl_json_num(&w, "seconds", st->seconds);
     tsl_json_close(&w, '}');
-    int rc = tsl_json_end(&w, err);
-    if (rc == 0)
-        rc = ctok_write_text(path, w.text, w.len, err);
-    tsl_json_fini(&w);
-    return rc;
+    return ctok_write_json(path, &w, err);
 }
 
 static int decode(char **operands, size_t n, struct tsl_err *err)

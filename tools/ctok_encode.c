@@ -101,11 +101,7 @@ static int encode_stats(const char *path, const struct tsl_tokenizer *t,
     tsl_json_u64(&w, "batch_bytes", st->plan.batch_bytes);
     tsl_json_num(&w, "seconds", st->seconds);
     tsl_json_close(&w, '}');
-    rc = tsl_json_end(&w, err);
-    if (rc == 0)
-        rc = ctok_write_text(path, w.text, w.len, err);
-    tsl_json_fini(&w);
-    return rc;
+    return ctok_write_json(path, &w, err);
 }
 
 static int explain_encode(const struct tsl_tokenizer *t,

@@ -209,6 +209,15 @@ int ctok_write_text(const char *path, const char *text, size_t n, struct tsl_err
     return rc;
 }
 
+int ctok_write_json(const char *path, struct tsl_json *w, struct tsl_err *err)
+{
+    int rc = tsl_json_end(w, err);
+    if (rc == 0)
+        rc = ctok_write_text(path, w->text, w->len, err);
+    tsl_json_fini(w);
+    return rc;
+}
+
 int ctok_begin(char *const *paths, size_t npaths, const char *output,
                struct tsl_progress *p, enum cli_progress_when when, struct tsl_err *err)
 {

@@ -250,11 +250,7 @@ static int write_stats(const struct tsl_trainjob_opts *j,
     tsl_json_num(&w, "train_seconds", st->train_seconds);
     tsl_json_num(&w, "seconds", st->seconds);
     tsl_json_close(&w, '}');
-    int rc = tsl_json_end(&w, err);
-    if (rc == 0)
-        rc = ctok_write_text(ctok_given.stats, w.text, w.len, err);
-    tsl_json_fini(&w);
-    return rc;
+    return ctok_write_json(ctok_given.stats, &w, err);
 }
 
 static void print_closing(const struct tsl_trainjob_stats *st)

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 struct tsl_row {
     uint32_t at, len; /* the row's own bytes, without separator or length prefix */
 };
@@ -31,5 +33,12 @@ struct tsl_rowbatch {
 };
 
 enum { TSL_BATCH_SLACK = 64 };
+
+/* Room for cap bytes, the slack behind them, and rows_cap rows, for batches of nobody else's
+ * memory.  0, or TSL_ENOMEM and an empty batch. */
+int tsl_rowbatch_init(struct tsl_rowbatch *b, size_t cap, size_t rows_cap,
+                      struct tsl_err *err);
+/* Frees what init made; a batch of zeros is fine.  addrs are their owner's. */
+void tsl_rowbatch_fini(struct tsl_rowbatch *b);
 
 #endif

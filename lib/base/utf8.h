@@ -72,6 +72,17 @@ static inline size_t tsl_utf8_decode(const uint8_t *p, const uint8_t *end, uint3
     return n;
 }
 
+/* Bytes at the end of p[0, n) that may be the begin of a character whose rest is not there. */
+static inline size_t tsl_utf8_open(const uint8_t *p, size_t n)
+{
+    for (size_t k = 1; k <= 3 && k <= n; k++)
+        if (p[n - k] >= 0xc0)
+            return p[n - k] >= (k == 1 ? 0xc0 : k == 2 ? 0xe0 : 0xf0) ? k : 0;
+        else if (p[n - k] < 0x80)
+            return 0;
+    return 0;
+}
+
 /* Writes cp (a scalar value) and returns its bytes: 1 to 4. */
 static inline size_t tsl_utf8_encode(uint8_t out[4], uint32_t cp)
 {

@@ -6,12 +6,9 @@ int tsl_rowstream_init(struct tsl_rowstream *r, const struct tsl_inputs_opts *o,
                        struct tsl_err *err)
 {
     *r = (struct tsl_rowstream){ .frame = o->frame };
-    struct tsl_rowbatch *b = &r->batch;
-    b->cap = o->batch_bytes;
-    b->rows_cap = TSL_ROWSTREAM_ROWS;
-    b->bytes = tsl_pages_map(b->cap + TSL_BATCH_SLACK, "a batch", err);
-    b->rows = tsl_mem_alloc(b->rows_cap, sizeof *b->rows, "a batch", err);
-    int rc = b->bytes && b->rows ? tsl_inputs_create(&r->in, o, err) : TSL_ENOMEM;
+    int rc = tsl_rowbatch_init(&r->batch, o->batch_bytes, TSL_ROWSTREAM_ROWS, err);
+    if (rc == 0)
+        rc = tsl_inputs_create(&r->in, o, err);
     if (rc < 0)
         tsl_rowstream_fini(r);
     return rc;
@@ -20,8 +17,7 @@ int tsl_rowstream_init(struct tsl_rowstream *r, const struct tsl_inputs_opts *o,
 void tsl_rowstream_fini(struct tsl_rowstream *r)
 {
     tsl_inputs_destroy(r->in);
-    tsl_pages_unmap(r->batch.bytes, r->batch.cap + TSL_BATCH_SLACK);
-    tsl_mem_free(r->batch.rows);
+    tsl_rowbatch_fini(&r->batch);
     *r = (struct tsl_rowstream){ 0 };
 }
 

@@ -80,21 +80,6 @@ static unsigned class_of(const struct tsl_bertnorm *n, uint32_t cp)
     return tsl_pytab_class_block[tsl_pytab_class_index[cp >> 8]][cp & 255];
 }
 
-static unsigned find(const uint32_t *keys, unsigned count, uint32_t cp)
-{
-    unsigned at = 0, n = count;
-    while (n > 0) {
-        unsigned half = n / 2;
-        if (keys[at + half] < cp) {
-            at += half + 1;
-            n -= half + 1;
-        } else {
-            n = half;
-        }
-    }
-    return at < count && keys[at] == cp ? at : count;
-}
-
 enum { DECOMPOSED_MAX = 4 };
 
 static size_t decompose(const struct tsl_bertnorm *n, uint32_t cp,
@@ -103,18 +88,12 @@ static size_t decompose(const struct tsl_bertnorm *n, uint32_t cp,
     out[0] = cp;
     if (cp < 0xc0)
         return 1;
-    /* Hangul syllables, by the arithmetic of the Unicode Standard, section 3.12. */
-    if (cp >= 0xac00 && cp <= 0xd7a3) {
-        uint32_t s = cp - 0xac00, t = s % 28;
-        out[0] = 0x1100 + s / (21 * 28);
-        out[1] = 0x1161 + s / 28 % 21;
-        out[2] = 0x11a7 + t;
-        return t ? 3 : 2;
-    }
+    if (tsl_uni_is_hangul(cp))
+        return tsl_uni_hangul(cp, out);
     /* Hugging Face's tables are older than this one. */
     if (n->rules == TSL_RULES_HF && cp == 0x11938)
         return 1;
-    unsigned i = find(tsl_pytab_nfd_key, tsl_pytab_nfd_count, cp);
+    unsigned i = tsl_uni_find(tsl_pytab_nfd_key, tsl_pytab_nfd_count, cp);
     if (i == tsl_pytab_nfd_count)
         return 1;
     size_t len = 0;
@@ -130,7 +109,7 @@ static size_t lower(const struct tsl_bertnorm *n, uint32_t cp, uint32_t out[3])
     if (n->rules == TSL_RULES_HF)
         return tsl_uni_lower(cp, out);
     out[0] = cp;
-    unsigned i = find(tsl_pytab_lower_key, tsl_pytab_lower_count, cp);
+    unsigned i = tsl_uni_find(tsl_pytab_lower_key, tsl_pytab_lower_count, cp);
     if (i == tsl_pytab_lower_count)
         return 1;
     size_t len = 0;
@@ -524,15 +503,10 @@ static bool has_maps(uint32_t cp)
            (maps[cp >> 14] >> (cp >> 8 & 63) & 1);
 }
 
-static bool is_hangul(uint32_t cp)
-{
-    return cp >= 0xac00 && cp <= 0xd7a3;
-}
-
 static bool is_changed(const struct tsl_bertnorm *n, uint32_t cp)
 {
     uint32_t to[DECOMPOSED_MAX];
-    if (is_hangul(cp))
+    if (tsl_uni_is_hangul(cp))
         return n->strip_accents;
     if (n->strip_accents && (class_of(n, cp) || is_mark(n, cp)))
         return true;
@@ -586,7 +560,7 @@ int tsl_bertnorm_fold(const struct tsl_bertnorm *n, uint32_t cp, struct tsl_bert
         }
         return 0;
     }
-    if (is_hangul(cp)) { /* many, and Jamo are letters whatever the rules */
+    if (tsl_uni_is_hangul(cp)) { /* many, and Jamo are letters whatever the rules */
         uint32_t to[DECOMPOSED_MAX];
         size_t count = decompose(n, cp, to);
         f->kind = TSL_BERTFOLD_WORD;

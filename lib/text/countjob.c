@@ -362,12 +362,9 @@ static int make_items(struct job *j, void **items, struct tsl_err *err)
         struct item *it = items[i] = tsl_mem_alloc(1, sizeof *it, "a batch", err);
         if (!it)
             return TSL_ENOMEM;
-        it->b.cap = j->plan.batch_bytes;
-        it->b.rows_cap = ROWS;
-        it->b.bytes = tsl_pages_map(it->b.cap + TSL_BATCH_SLACK, "a batch", err);
-        it->b.rows = tsl_mem_alloc(ROWS, sizeof *it->b.rows, "a batch", err);
-        if (!it->b.bytes || !it->b.rows)
-            return TSL_ENOMEM;
+        int rc = tsl_rowbatch_init(&it->b, j->plan.batch_bytes, ROWS, err);
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }
@@ -376,8 +373,7 @@ static void free_items(struct job *j, void **items)
 {
     for (unsigned i = 0; items && i < j->plan.nbatches && items[i]; i++) {
         struct item *it = items[i];
-        tsl_pages_unmap(it->b.bytes, it->b.cap + TSL_BATCH_SLACK);
-        tsl_mem_free(it->b.rows);
+        tsl_rowbatch_fini(&it->b);
         tsl_mem_free(it);
     }
     tsl_mem_free(items);

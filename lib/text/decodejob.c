@@ -505,12 +505,9 @@ static int make_items(struct job *j, void **items, unsigned n, struct tsl_err *e
             return TSL_ENOMEM;
         if (!as_text(j))
             continue;
-        it->b.cap = BATCH_BYTES;
-        it->b.rows_cap = CHUNK_ROWS;
-        it->b.bytes = tsl_pages_map(it->b.cap + TSL_BATCH_SLACK, "a batch", err);
-        it->b.rows = tsl_mem_alloc(CHUNK_ROWS, sizeof *it->b.rows, "a batch", err);
-        if (!it->b.bytes || !it->b.rows)
-            return TSL_ENOMEM;
+        int rc = tsl_rowbatch_init(&it->b, BATCH_BYTES, CHUNK_ROWS, err);
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }
@@ -519,9 +516,7 @@ static void tear_down(struct job *j, struct tsl_pool *pool, void **items, unsign
 {
     for (unsigned i = 0; items && i < n && items[i]; i++) {
         struct item *it = items[i];
-        if (it->b.bytes)
-            tsl_pages_unmap(it->b.bytes, it->b.cap + TSL_BATCH_SLACK);
-        tsl_mem_free(it->b.rows);
+        tsl_rowbatch_fini(&it->b);
         tsl_mem_free(it->big);
         tsl_mem_free(it->ids);
         tsl_mem_free(it->ends);

@@ -352,35 +352,33 @@ static int byte_level(struct tsl_detok_list *in, struct tsl_detok_list *out, boo
     return rc < 0 ? rc : end(out, err);
 }
 
-static int metaspace(const struct step *step, const struct tsl_detok_list *in,
-                     struct tsl_detok_list *out, struct tsl_err *err)
+/* Every token, what step->a is in it replaced: other in the token at odd. */
+static int replace_in_each(const struct step *step, const struct tsl_detok_list *in,
+                           struct tsl_detok_list *out, size_t odd, struct tsl_slice other,
+                           struct tsl_err *err)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < in->n; i++) {
         size_t from = out->len;
         rc = put_slice(out, tsl_detok_list_at(in, i), err);
         if (rc == 0)
-            rc = replace_in(out, from, step->a,
-                            i == 0 && !step->flag ? text("") : text(" "), err);
+            rc = replace_in(out, from, step->a, i == odd ? other : text(" "), err);
         if (rc == 0)
             rc = end(out, err);
     }
     return rc;
 }
 
+static int metaspace(const struct step *step, const struct tsl_detok_list *in,
+                     struct tsl_detok_list *out, struct tsl_err *err)
+{
+    return replace_in_each(step, in, out, 0, text(step->flag ? " " : ""), err);
+}
+
 static int bpe(const struct step *step, const struct tsl_detok_list *in,
                struct tsl_detok_list *out, struct tsl_err *err)
 {
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < in->n; i++) {
-        size_t from = out->len;
-        rc = put_slice(out, tsl_detok_list_at(in, i), err);
-        if (rc == 0)
-            rc = replace_in(out, from, step->a, text(i + 1 == in->n ? "" : " "), err);
-        if (rc == 0)
-            rc = end(out, err);
-    }
-    return rc;
+    return replace_in_each(step, in, out, in->n - 1, text(""), err);
 }
 
 static int hex(uint8_t c)

@@ -825,24 +825,13 @@ static int long_end_row(struct job *j, struct tsl_err *err)
     return rc;
 }
 
-/* Bytes at the end of p[0, n) that may be the begin of a character. */
-static size_t open_end(const uint8_t *p, size_t n)
-{
-    for (size_t k = 1; k <= 3 && k <= n; k++)
-        if (p[n - k] >= 0xc0)
-            return p[n - k] >= (k == 1 ? 0xc0 : k == 2 ? 0xe0 : 0xf0) ? k : 0;
-        else if (p[n - k] < 0x80)
-            return 0;
-    return 0;
-}
-
 /* Encodes what can be of p[0, n), which goes on where the last call stopped; last: the
  * text ends there.  *used: bytes that were done. */
 static int long_stretch(struct job *j, const uint8_t *p, size_t n, bool last,
                         size_t *used, struct tsl_err *err)
 {
     struct longrow *l = &j->longrow;
-    size_t at = 0, avail = last ? n : n - open_end(p, n);
+    size_t at = 0, avail = last ? n : n - tsl_utf8_open(p, n);
     for (;;) {
         size_t end = avail, done;
         bool cut = false;
@@ -1160,13 +1149,10 @@ static int make_items(struct job *j, void **items, struct tsl_err *err)
         struct item *it = items[i] = tsl_mem_alloc(1, sizeof *it, "a batch", err);
         if (!it)
             return TSL_ENOMEM;
-        it->b.cap = j->plan.batch_bytes;
-        it->b.rows_cap = CHUNK_ROWS;
-        it->b.bytes = tsl_pages_map(it->b.cap + TSL_BATCH_SLACK, "a batch", err);
-        it->b.rows = tsl_mem_alloc(CHUNK_ROWS, sizeof *it->b.rows, "a batch", err);
         tsl_tokens_init(&it->tok, j->want);
-        if (!it->b.bytes || !it->b.rows)
-            return TSL_ENOMEM;
+        int rc = tsl_rowbatch_init(&it->b, j->plan.batch_bytes, CHUNK_ROWS, err);
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }
@@ -1175,8 +1161,7 @@ static void free_items(struct job *j, void **items)
 {
     for (unsigned i = 0; items && i < j->plan.nbatches && items[i]; i++) {
         struct item *it = items[i];
-        tsl_pages_unmap(it->b.bytes, it->b.cap + TSL_BATCH_SLACK);
-        tsl_mem_free(it->b.rows);
+        tsl_rowbatch_fini(&it->b);
         tsl_mem_free(it->out.p);
         tsl_tokens_fini(&it->tok);
         tsl_mem_free(it->sents);

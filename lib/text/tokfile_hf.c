@@ -136,6 +136,14 @@ static int get_pattern(const struct part *p, struct tsl_slice *out, bool *regex)
     return wrong(p, "pattern", "{\"String\": ...} or {\"Regex\": ...}");
 }
 
+/* What a Replace has, normalizer or decoder. */
+static int get_replace(const struct part *p, struct tsl_slice *pattern, bool *regex,
+                       struct tsl_slice *content)
+{
+    int rc = get_pattern(p, pattern, regex);
+    return rc < 0 ? rc : get_str(p, "content", content);
+}
+
 /* ---- normalizer ----------------------------------------------------------------------- */
 
 static bool has_underline(struct tsl_slice s)
@@ -192,9 +200,7 @@ static int norm_replace(struct tsl_hfpipe *pipe, const struct part *p,
     struct tsl_slice pattern, content;
     struct tsl_err why = { 0 };
     bool regex;
-    int rc = get_pattern(p, &pattern, &regex);
-    if (rc == 0)
-        rc = get_str(p, "content", &content);
+    int rc = get_replace(p, &pattern, &regex, &content);
     if (rc < 0)
         return rc;
     pipe->metaspace |= has_underline(content);
@@ -812,9 +818,7 @@ static int decode_replace(struct tsl_detok *d, const struct part *p)
     struct tsl_slice pattern, content;
     struct tsl_err why = { 0 };
     bool regex;
-    int rc = get_pattern(p, &pattern, &regex);
-    if (rc == 0)
-        rc = get_str(p, "content", &content);
+    int rc = get_replace(p, &pattern, &regex, &content);
     if (rc < 0)
         return rc;
     rc = tsl_detok_add_replace(d, pattern, regex, content, &why);

@@ -8,8 +8,8 @@
 #include "base/mem.h"
 #include "base/protobuf.h"
 #include "base/quote.h"
-#include "base/utf8.h"
 #include "io/source.h"
+#include "text/tokfile.h"
 #include "text/vocab.h"
 
 /* Field numbers of sentencepiece_model.proto. */
@@ -99,23 +99,11 @@ int tsl_tokfile_spm_byte(struct tsl_slice piece)
 
 /* ---- reading -------------------------------------------------------------------------- */
 
-static bool is_utf8(struct tsl_slice s)
-{
-    const uint8_t *end = s.data + s.len;
-    uint32_t cp;
-    for (const uint8_t *p = s.data; p < end;) {
-        p += tsl_utf8_decode(p, end, &cp);
-        if (cp == TSL_UTF8_BAD)
-            return false;
-    }
-    return true;
-}
-
 static int text_field(const struct tsl_protobuf *r, const struct tsl_protobuf_field *f,
                       struct tsl_slice *out, struct tsl_err *err)
 {
     int rc = tsl_protobuf_bytes(r, f, out, err);
-    if (rc == 0 && !is_utf8(*out))
+    if (rc == 0 && tsl_tokfile_utf8_end(*out) < out->len)
         rc = tsl_err_set(err, TSL_EFORMAT, "%s: byte %" PRIu64 ": field %u is not UTF-8",
                          tsl_quote(r->name).s, f->at, f->number);
     return rc;

@@ -16,22 +16,6 @@ unsigned tsl_uni_script(uint32_t cp)
     return tsl_unitab_script_block[tsl_unitab_script_index[cp >> 8]][cp & 255];
 }
 
-/* The place of cp among count ascending keys, or count. */
-static unsigned find(const uint32_t *keys, unsigned count, uint32_t cp)
-{
-    unsigned at = 0, n = count;
-    while (n > 0) {
-        unsigned half = n / 2;
-        if (keys[at + half] < cp) {
-            at += half + 1;
-            n -= half + 1;
-        } else {
-            n = half;
-        }
-    }
-    return at < count && keys[at] == cp ? at : count;
-}
-
 static size_t copy(uint32_t *out, const uint32_t *to, unsigned begin, unsigned end)
 {
     for (unsigned i = begin; i < end; i++)
@@ -42,7 +26,7 @@ static size_t copy(uint32_t *out, const uint32_t *to, unsigned begin, unsigned e
 size_t tsl_uni_lower(uint32_t cp, uint32_t out[3])
 {
     if (cp >= 0x80) {
-        unsigned i = find(tsl_unitab_lower_key, tsl_unitab_lower_count, cp);
+        unsigned i = tsl_uni_find(tsl_unitab_lower_key, tsl_unitab_lower_count, cp);
         if (i < tsl_unitab_lower_count)
             return copy(out, tsl_unitab_lower_to, tsl_unitab_lower_start[i],
                         tsl_unitab_lower_start[i + 1]);
@@ -60,15 +44,9 @@ size_t tsl_uni_bert_strip(uint32_t cp, uint32_t out[TSL_UNI_STRIP_MAX])
         return 1;
     if (tsl_uniprop(cp) & TSL_UNI_BERT_MARK)
         return 0;
-    /* Hangul syllables, by the arithmetic of the Unicode Standard, section 3.12. */
-    if (cp >= 0xac00 && cp <= 0xd7a3) {
-        uint32_t s = cp - 0xac00, t = s % 28;
-        out[0] = 0x1100 + s / (21 * 28);
-        out[1] = 0x1161 + s / 28 % 21;
-        out[2] = 0x11a7 + t;
-        return t ? 3 : 2;
-    }
-    unsigned i = find(tsl_unitab_strip_key, tsl_unitab_strip_count, cp);
+    if (tsl_uni_is_hangul(cp))
+        return tsl_uni_hangul(cp, out);
+    unsigned i = tsl_uni_find(tsl_unitab_strip_key, tsl_unitab_strip_count, cp);
     if (i == tsl_unitab_strip_count)
         return 1;
     return copy(out, tsl_unitab_strip_to, tsl_unitab_strip_start[i],

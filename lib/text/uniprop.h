@@ -9,6 +9,7 @@
 #ifndef TSL_UNIPROP_H
 #define TSL_UNIPROP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -61,5 +62,37 @@ size_t tsl_uni_bert_strip(uint32_t cp, uint32_t out[TSL_UNI_STRIP_MAX]);
 /* A number for the script of cp as the UnicodeScripts pre-tokenizer has it: Hiragana,
  * Katakana and Han are one.  0: joins any (U+0020, and what has no script there). */
 unsigned tsl_uni_script(uint32_t cp);
+
+/* The place of cp among count ascending keys, or count. */
+static inline unsigned tsl_uni_find(const uint32_t *keys, unsigned count, uint32_t cp)
+{
+    unsigned at = 0, n = count;
+    while (n > 0) {
+        unsigned half = n / 2;
+        if (keys[at + half] < cp) {
+            at += half + 1;
+            n -= half + 1;
+        } else {
+            n = half;
+        }
+    }
+    return at < count && keys[at] == cp ? at : count;
+}
+
+/* Hangul syllables come apart by the arithmetic of the Unicode Standard, section 3.12, into 2
+ * or 3 code points. */
+static inline bool tsl_uni_is_hangul(uint32_t cp)
+{
+    return cp >= 0xac00 && cp <= 0xd7a3;
+}
+
+static inline size_t tsl_uni_hangul(uint32_t cp, uint32_t out[3])
+{
+    uint32_t s = cp - 0xac00, t = s % 28;
+    out[0] = 0x1100 + s / (21 * 28);
+    out[1] = 0x1161 + s / 28 % 21;
+    out[2] = 0x11a7 + t;
+    return t ? 3 : 2;
+}
 
 #endif

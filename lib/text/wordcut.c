@@ -66,17 +66,6 @@ void tsl_wordcut_fini(struct tsl_wordcut *cut)
     *cut = (struct tsl_wordcut){ 0 };
 }
 
-/* Bytes at the end of p[0, n) that may be the begin of a character. */
-static size_t open_end(const uint8_t *p, size_t n)
-{
-    for (size_t k = 1; k <= 3 && k <= n; k++)
-        if (p[n - k] >= 0xc0)
-            return p[n - k] >= (k == 1 ? 0xc0 : k == 2 ? 0xe0 : 0xf0) ? k : 0;
-        else if (p[n - k] < 0x80)
-            return 0;
-    return 0;
-}
-
 /* ---- bert ------------------------------------------------------------------------------ */
 
 /* An entry of the table of code points: kind in bits 0 to 2, CUT, and from bit 8 on the code
@@ -436,7 +425,7 @@ static int bert_cut(void *cutter, struct tsl_slice text, bool first, bool last,
     const uint8_t *p = text.data, *end = p + text.len;
     int rc = c->pages[0] ? 0 : bert_page(c, 0, err);
     if (!last)
-        end -= open_end(text.data, text.len);
+        end -= tsl_utf8_open(text.data, text.len);
     c->len = c->nwords = 0;
     c->skipping = c->skipping && !first;
     if (c->skipping && rc == 0)
@@ -617,7 +606,7 @@ static int bytes_cut(void *cutter, struct tsl_slice text, bool first, bool last,
                            "%zu bytes of text at once; at most 1 GiB can be cut",
                            text.len);
     if (!last)
-        text.len -= open_end(text.data, text.len);
+        text.len -= tsl_utf8_open(text.data, text.len);
     if (!text.len)
         return 0;
     size_t blank = first && c->m->o.prefix_space && text.data[0] != ' ';

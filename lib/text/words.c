@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "base/quote.h"
-#include "base/utf8.h"
+#include "text/tokfile.h"
 #include "text/trie.h"
 
 enum { ID_BYTES = 4, LOG_BITS = 24 };
@@ -56,18 +56,6 @@ struct reading {
     size_t nwords, words_cap;
     uint64_t total;
 };
-
-static bool is_utf8(struct tsl_slice s)
-{
-    const uint8_t *p = s.data, *end = s.data + s.len;
-    while (p < end) {
-        uint32_t cp;
-        p += tsl_utf8_decode(p, end, &cp);
-        if (cp == TSL_UTF8_BAD)
-            return false;
-    }
-    return true;
-}
 
 static bool parse_count(struct tsl_slice s, uint64_t *count)
 {
@@ -125,7 +113,7 @@ static int read_lines(struct tsl_words *w, struct reading *r, struct tsl_slice t
             word.len--;
         if (!word.len)
             continue;
-        if (!is_utf8(word))
+        if (tsl_tokfile_utf8_end(word) < word.len)
             return tsl_err_set(err, TSL_EFORMAT, "%s: line %" PRIu64 " is not UTF-8",
                                tsl_quote(name).s, line);
         uint64_t count = 1;

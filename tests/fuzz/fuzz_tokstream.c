@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(p, data + 1, size - 1);
     if (data[0] & 1)
         recmend(p, size - 1);
-    uint64_t ntokens = 0, number = 0;
+    uint64_t number = 0;
     int rc = tsl_tokstream_reader_of_memory(&r, p, size - 1, &err);
     if (rc == 0) {
         uint32_t most = tsl_tokstream_reader_head(r)->vocab_size;
@@ -38,7 +38,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             must(sum == d.ntokens);
             for (size_t i = 0; i < d.ntokens; i++)
                 must(d.ids[i] < most && d.starts[i] < 2);
-            ntokens += sum;
         }
         tsl_tokstream_reader_destroy(r);
     }

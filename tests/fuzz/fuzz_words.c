@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *copy = malloc(size); /* so that its end is the memory's */
     must(copy != NULL);
     memcpy(copy, data + 1, size - 1);
-    struct tsl_slice list = { copy, size - 1 }, text = { NULL, 0 };
+    struct tsl_slice list = { copy, size - 1 }, text = { copy, 0 };
     const uint8_t *nul = memchr(copy, 0, size - 1);
     if (nul) {
         list.len = (size_t)(nul - copy);

@@ -389,7 +389,7 @@ static void any_failure_is_told(void **state)
     plan.log_buckets = 1;
     gen_list(&in, 5, 12000, 9000, 0);
     slow_shuffle(&slow, &in, &o);
-    for (unsigned nth = 1;; nth += 1 + nth / 20) {
+    for (unsigned nth = 1;; nth = fault_next(nth) + nth / 20) {
         struct rowlist out = { 0 };
         struct tsl_err err = { 0 };
         uint64_t splits;

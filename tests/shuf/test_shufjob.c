@@ -475,7 +475,7 @@ static void any_failure_leaves_no_file(void **state)
     make_input("in", &in, &line, 9, 700000, 60000, 500);
     slow_shuffle(&want, &in, 7, &line);
     for (unsigned threads = 1; threads <= 2; threads++)
-        for (unsigned nth = 1;; nth += 1 + nth / 25) {
+        for (unsigned nth = 1;; nth = fault_next(nth) + nth / 25) {
             struct tsl_shufjob_opts o = defaults();
             struct tsl_shufjob_stats st;
             struct tsl_err err = { 0 };

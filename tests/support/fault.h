@@ -1,7 +1,7 @@
 /* fault.h - system calls of the library that fail on command, by the linker's --wrap.
  *
  * A loop that tries every failure:
- *     for (unsigned nth = 1;; nth++) {
+ *     for (unsigned nth = 1;; nth = fault_next(nth)) {
  *         fault_arm(nth, NULL);
  *         rc = what_is_tested(&err);
  *         const char *call = fault_disarm();
@@ -23,6 +23,10 @@
  * pwritev fsync linkat rename close, whatever variant of the call it is (pwritev64v2,
  * open64...). */
 void fault_arm(unsigned nth, const char *only);
+
+/* The call to fail after the nth: the next one; of many where time is dear (test_thrift), in
+ * steps. */
+unsigned fault_next(unsigned nth);
 
 /* The name of the call that failed; NULL when there were fewer than nth. */
 const char *fault_disarm(void);

@@ -30,6 +30,10 @@ void test_ok(long long rc, const struct tsl_err *err, const char *what, const ch
 void test_err(long long rc, int code, struct tsl_err *err, const char *part,
               const char *what, const char *file, int line);
 
+/* 1; more where each step takes many times as long, under ThreadSanitizer or an emulator: what
+ * a test tries a great many of, it divides by this. */
+unsigned test_thrift(void);
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, test_enter_folder, test_leave_folder)
 
 int test_enter_folder(void **state);

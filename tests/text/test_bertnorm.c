@@ -185,7 +185,7 @@ static void every_code_point_folds_to_what_the_steps_make_of_it(void **state)
             n.clean_text = n.handle_chinese_chars = false;
             n.strip_accents = !n.strip_accents;
         }
-        for (uint32_t cp = 0; cp < 0x110000; cp++)
+        for (uint32_t cp = 0; cp < 0x110000; cp += test_thrift())
             if (cp < 0xd800 || cp > 0xdfff)
                 check_fold(&n, cp, &t);
     }

@@ -232,7 +232,7 @@ static void any_failure_leaves_no_output(void **state)
     struct rows r = random_rows(t, &g, 60, 3000);
     struct tsl_decodejob_opts o = opts(TSL_DECODE_IDS);
     put_numbers(&r, false);
-    for (unsigned nth = 1;; nth++) {
+    for (unsigned nth = 1;; nth = fault_next(nth)) {
         struct tsl_err err = { 0 };
         struct tsl_decodejob_stats st;
         unlink("out");

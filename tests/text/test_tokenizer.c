@@ -310,7 +310,7 @@ static void any_failure_while_opening_is_reported(void **state)
     file_put_text("g/vocab.json", "{\"a\":0,\"b\":1,\"ab\":2}");
     file_put_text("g/merges.txt", "a b\n");
     for (size_t f = 0; f < 4; f++)
-        for (unsigned nth = 1;; nth++) {
+        for (unsigned nth = 1;; nth = fault_next(nth)) {
             struct tsl_err err = { 0 };
             struct tsl_tokenizer *t = NULL;
             struct tsl_coder *c = NULL;

@@ -608,7 +608,7 @@ static void without_memory_it_says_so_and_leaks_nothing(void **state)
     struct tsl_wordlist list = syllables(6, 200);
     struct tsl_unitrain_opts o = opts(100);
     o.nthreads = 2;
-    for (unsigned nth = 1;; nth++) {
+    for (unsigned nth = 1;; nth = fault_next(nth)) {
         struct tsl_err err = { 0 };
         struct tsl_unitrain *u = NULL;
         fault_arm(nth, NULL);

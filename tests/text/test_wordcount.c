@@ -344,7 +344,7 @@ static void any_failure_is_told_and_leaves_nothing(void **state)
     (void)state;
     struct truth t = truth_make(40000, 60);
     (void)mkdir("temp", 0700);
-    for (unsigned nth = 1;; nth++) {
+    for (unsigned nth = 1;; nth = fault_next(nth)) {
         struct tsl_err err = { 0 };
         struct tsl_wordlist l = { 0 };
         int rc;
