@@ -47,6 +47,10 @@ bool tsl_decoder_may_end(const struct tsl_decoder *d);
 /* NULL is fine. */
 void tsl_decoder_destroy(struct tsl_decoder *d);
 
+/* CRC-32 as gzip and zip have it, of n bytes that follow those of which crc is the checksum;
+ * 0 to begin with. */
+uint32_t tsl_codec_crc32(uint32_t crc, const void *p, size_t n);
+
 struct tsl_packer; /* scratch of one thread */
 
 /* A level of zstd's: its Huffman stage alone, without a search for repeats.  Text shrinks

@@ -131,3 +131,8 @@ const struct tsl_codec_ops tsl_codec_gzip = {
     dec_create, dec_step, dec_destroy, enc_create,
     enc_bound,  enc_run,  enc_undo,    enc_destroy,
 };
+
+uint32_t tsl_codec_crc32(uint32_t crc, const void *p, size_t n)
+{
+    return (uint32_t)crc32_z(crc, p, n);
+}

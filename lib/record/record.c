@@ -11,23 +11,25 @@
 #include "record/rec_npy.h"
 #include "record/rec_raw.h"
 #include "record/rec_tfrecord.h"
+#include "record/rec_webdataset.h"
 #include "record/recset.h"
 
 enum { WINDOW_MAX = 128 << 20 };
 
 /* In the order in which content is told apart: the surer the signs, the earlier. */
 static const struct tsl_recformat *const formats[] = {
-    &tsl_rec_set,       /* manifest.json */
-    &tsl_rec_native,    /* magic */
-    &tsl_rec_megatron,  /* magic */
-    &tsl_rec_npy,       /* magic */
-    &tsl_rec_llmc,      /* magic */
-    &tsl_rec_datatrove, /* a name */
-    &tsl_rec_tfrecord,  /* a checksum */
-    &tsl_rec_mds,       /* offsets that fit */
-    &tsl_rec_jsonl,     /* a brace */
-    &tsl_rec_u16,       /* not told by content */
-    &tsl_rec_u32,       NULL,
+    &tsl_rec_set,        /* manifest.json */
+    &tsl_rec_native,     /* magic */
+    &tsl_rec_megatron,   /* magic */
+    &tsl_rec_npy,        /* magic */
+    &tsl_rec_llmc,       /* magic */
+    &tsl_rec_datatrove,  /* a name */
+    &tsl_rec_webdataset, /* a checksum */
+    &tsl_rec_tfrecord,   /* a checksum */
+    &tsl_rec_mds,        /* offsets that fit */
+    &tsl_rec_jsonl,      /* a brace */
+    &tsl_rec_u16,        /* not told by content */
+    &tsl_rec_u32,        NULL,
 };
 
 const struct tsl_recformat *const *tsl_recformats(void)
