@@ -50,7 +50,13 @@ struct tsl_recnative_reader {
     bool random;
     struct tsl_recindex index;
     uint64_t trailer_at;
-    uint8_t *verified; /* a bit a block */
+    /* What blocks that were checked are, so that a record costs only the bytes of its own:
+     * [nblocks], raw 0: not yet; [nblocks][ncolumns], places in the payload. */
+    struct tsl_recblock_head *heads;
+    struct place {
+        uint32_t ends, sends, values, nvalues, nbytes;
+    } * places;
+    size_t heads_bytes, places_bytes;
     struct slot *slots;
     uint32_t *slot_of; /* [nblocks]: slot + 1 */
     size_t nslots;
@@ -241,7 +247,8 @@ void tsl_recnative_reader_destroy(struct tsl_recnative_reader *r)
         tsl_pages_unmap(r->slots[i].raw, r->block_bytes);
     tsl_mem_free(r->slots);
     tsl_mem_free(r->slot_of);
-    tsl_mem_free(r->verified);
+    tsl_pages_unmap(r->heads, r->heads_bytes);
+    tsl_pages_unmap(r->places, r->places_bytes);
     tsl_recindex_fini(&r->index);
     tsl_recindex_fini(&r->seen);
     tsl_rechead_fini(&r->head);
@@ -319,6 +326,11 @@ static void lens_of(uint32_t *lens, const uint32_t *ends, size_t from, size_t n)
     }
 }
 
+static int changed(const struct tsl_recnative_reader *r, struct tsl_err *err)
+{
+    return tsl_err_set(err, TSL_EIO, "%s: it changed while it was read", r->name);
+}
+
 /* Brings values from on into the form that they have in memory. */
 static int unpack(struct tsl_recnative_reader *r, size_t i, size_t from, size_t n,
                   struct tsl_err *err)
@@ -328,9 +340,15 @@ static int unpack(struct tsl_recnative_reader *r, size_t i, size_t from, size_t 
     int rc = reserve(s, l, n, err);
     if (rc < 0)
         return rc;
-    if (l->text)
-        lens_of(s->lens, r->b.columns[i].sends, from, n);
-    else if (n)
+    if (l->text && n) {
+        const uint32_t *sends = r->b.columns[i].sends;
+        lens_of(s->lens, sends, from, n);
+        uint64_t end = from ? sends[from - 1] : 0;
+        for (size_t k = 0; r->random && k < n; k++)
+            end += s->lens[k];
+        if (end > r->b.columns[i].nbytes)
+            return changed(r, err);
+    } else if (n)
         tsl_bits_unpack(s->bits, r->b.columns[i].values, from, n);
     return 0;
 }
@@ -547,12 +565,20 @@ static int load_index(struct tsl_recnative_reader *r, struct tsl_err *err)
                            r->sum, &why, err);
     if (rc == 0 && x.first != r->head.first)
         why = "the trailer is that of another file";
-    if (rc == 0 && !why)
-        r->verified =
-            tsl_mem_alloc((size_t)x.nblocks / 8 + 1, 1, "the index of records", err);
-    if (!r->verified) {
+    if (rc == 0 && !why) {
+        r->heads_bytes = ((size_t)x.nblocks + 1) * sizeof *r->heads;
+        r->places_bytes = ((size_t)x.nblocks + 1) * x.ncolumns * sizeof *r->places;
+        r->heads = tsl_pages_map(r->heads_bytes, "the index of records", err);
+        r->places = tsl_pages_map(r->places_bytes, "the index of records", err);
+        rc = r->heads && r->places ? 0 : TSL_ENOMEM;
+    }
+    if (rc < 0 || why) {
+        tsl_pages_unmap(r->heads, r->heads_bytes);
+        tsl_pages_unmap(r->places, r->places_bytes);
+        r->heads = NULL;
+        r->places = NULL;
         tsl_recindex_fini(&x);
-        return why ? damaged(r, place, why, err) : TSL_ENOMEM;
+        return why ? damaged(r, place, why, err) : rc;
     }
     r->index = x;
     r->trailer_at = place;
@@ -619,29 +645,81 @@ static bool indexed(const struct tsl_recnative_reader *r, uint64_t block,
                (last ? r->trailer_at : e[1].at);
 }
 
+/* Notes where the columns of the block at hand lie. */
+static void note_block(struct tsl_recnative_reader *r, uint64_t block,
+                       const uint8_t *payload)
+{
+    struct place *to = r->places + block * r->layout.ncolumns;
+    for (size_t i = 0; i < r->layout.ncolumns; i++) {
+        const struct tsl_recblock_column *c = &r->b.columns[i];
+        to[i] = (struct place){
+            .ends = c->ends ? (uint32_t)((const uint8_t *)c->ends - payload) : 0,
+            .sends = c->sends ? (uint32_t)((const uint8_t *)c->sends - payload) : 0,
+            .values = (uint32_t)(c->values - payload),
+            .nvalues = c->nvalues,
+            .nbytes = c->nbytes
+        };
+    }
+    r->heads[block] = r->b.head;
+}
+
+/* The block at hand becomes one that was checked before: nothing of it is touched. */
+static void recall_block(struct tsl_recnative_reader *r, uint64_t block,
+                         const uint8_t *payload)
+{
+    const struct place *p = r->places + block * r->layout.ncolumns;
+    r->b.head = r->heads[block];
+    r->b.continued = r->b.head.flags & TSL_RECBLOCK_CONTINUED;
+    r->b.goes_on = r->b.head.flags & TSL_RECBLOCK_GOES_ON;
+    for (size_t i = 0; i < r->layout.ncolumns; i++)
+        r->b.columns[i] = (struct tsl_recblock_column){
+            .ends =
+                r->layout.columns[i].listed ? (const void *)(payload + p[i].ends) : NULL,
+            .sends =
+                r->layout.columns[i].text ? (const void *)(payload + p[i].sends) : NULL,
+            .values = payload + p[i].values,
+            .nvalues = p[i].nvalues,
+            .nbytes = p[i].nbytes
+        };
+}
+
+static int check_block(struct tsl_recnative_reader *r, uint64_t block, const uint8_t *p,
+                       struct tsl_recblock_head *h, struct tsl_err *err)
+{
+    uint64_t place = r->index.entries[block].at;
+    const char *why = tsl_recblock_get(h, p, r->block_bytes);
+    if (!why && !indexed(r, block, h))
+        why = "the index is that of other blocks";
+    return why ? damaged(r, place, why, err)
+               : check_sum(r, h, p, p + TSL_RECBLOCK_HEAD, place, err);
+}
+
 static int next_of_random(struct tsl_recnative_reader *r, struct tsl_err *err)
 {
-    struct tsl_recblock_head h;
     uint64_t block = r->block;
     if (block == r->index.nblocks)
         return r->goes_on ? damaged(r, r->trailer_at, "the last record has no end", err)
                           : 0;
     uint64_t place = r->index.entries[block].at;
     const uint8_t *p = r->map + place, *payload = p + TSL_RECBLOCK_HEAD;
-    bool verified = r->verified[block / 8] >> block % 8 & 1;
-    const char *why = tsl_recblock_get(&h, p, r->block_bytes);
-    if (!why && !indexed(r, block, &h))
-        why = "the index is that of other blocks";
-    int rc = why ? damaged(r, place, why, err) : 0;
-    if (rc == 0 && !verified)
-        rc = check_sum(r, &h, p, payload, place, err);
+    struct tsl_recblock_head h = r->heads[block];
+    bool known = h.raw;
+    int rc = known ? 0 : check_block(r, block, p, &h, err);
     if (rc == 0 && h.flags & TSL_RECBLOCK_ZSTD)
         rc = cached(r, block, &h, payload, place, &payload, err);
-    if (rc == 0)
-        rc = take_block(r, &h, payload, !verified, place, err);
     if (rc < 0)
         return rc;
-    r->verified[block / 8] |= (uint8_t)(1 << block % 8);
+    if (known) {
+        recall_block(r, block, payload);
+        const char *why = follows(r, &r->b);
+        rc = why ? damaged(r, place, why, err) : 0;
+    } else {
+        rc = take_block(r, &h, payload, true, place, err);
+        if (rc == 0)
+            note_block(r, block, payload);
+    }
+    if (rc < 0)
+        return rc;
     took_block(r);
     return 1;
 }
@@ -706,6 +784,10 @@ int tsl_recnative_reader_seek(struct tsl_recnative_reader *r, uint64_t i,
         return rc;
     }
     r->row = (size_t)(number - b->head.first);
+    /* the columns' ends are fetched side by side, not one after the other */
+    for (size_t c = 0; c < r->layout.ncolumns; c++)
+        if (b->columns[c].ends)
+            TSL_PREFETCH(b->columns[c].ends + r->row);
     return 0;
 }
 
@@ -744,14 +826,16 @@ static int slice(struct tsl_recnative_reader *r, size_t i, size_t row,
     }
     v->n = to - from;
     v->lens = NULL;
+    /* a map is another's: what was checked may have changed since */
+    if (r->random && (to > c->nvalues || from > to))
+        return changed(r, err);
     if (l->bits > 1) {
         v->data = c->values + (size_t)from * l->size;
+        if (r->random)
+            TSL_PREFETCH(v->data);
         return 0;
     }
     if (r->random) {
-        /* the map is another's: what was checked may have changed since */
-        if (to > c->nvalues || from > to)
-            return damaged(r, r->at, "the file changed while it was read", err);
         int rc = unpack(r, i, from, v->n, err);
         if (rc < 0)
             return rc;
