@@ -95,7 +95,8 @@ struct tsl_wordcut_spm_opts {
     /* Bytes; a longer text is left out, as one with the reserved U+2585 is; 0: all texts are
      * taken.  The peer: 4192. */
     size_t line_max;
-    bool text_ends; /* a text's last word has a NUL byte behind it: unitrain.h's line_ends */
+    bool
+        text_ends; /* a text's last word has a NUL byte behind it: unitrain.h's line_ends */
     /* Control and user-defined symbols: words end before them and begin behind them, and a tab
      * is left in their place, behind what came before.  Copied. */
     const struct tsl_slice *symbols;
