@@ -288,7 +288,7 @@ static int explain(const struct tsl_trainjob_opts *j, struct tsl_err *err)
     if (rc < 0)
         return rc;
     printf("output      ");
-    for (const char *const *name = tsl_trainfiles_names(s->kind); *name; name++)
+    for (const char *const *name = tsl_trainfiles_names(s); *name; name++)
         printf(" %s/%s", tsl_quote(j->dir).s, *name);
     printf("\n");
     if (fflush(stdout) != 0 || ferror(stdout))

@@ -22,6 +22,7 @@
 #include "text/tokfile_hf.h"
 #include "text/tokfile_spm.h"
 #include "text/tokfile_tiktoken.h"
+#include "text/trainfiles.h"
 
 enum { WARNINGS_MAX = 16 };
 
@@ -627,14 +628,30 @@ static int only_file(const char *dir, struct path *out, struct tsl_err *err)
 
 static int open_file(struct tsl_tokenizer *t, const char *path, struct tsl_err *err);
 
+/* Was this .model trained by us, and so a tokenizer.json beside it made from it? */
+static bool is_our_model(const char *path)
+{
+    static const char ours[] = TSL_TRAINFILES_PREFIX;
+    struct tsl_tokfile_spm *m;
+    if (tsl_tokfile_spm_open(&m, path, NULL) < 0)
+        return false;
+    struct tsl_slice s = m->options.model_prefix;
+    bool is = s.len == sizeof ours - 1 && memcmp(s.data, ours, s.len) == 0;
+    tsl_tokfile_spm_destroy(m);
+    return is;
+}
+
 static int open_folder(struct tsl_tokenizer *t, const char *dir, struct tsl_err *err)
 {
     struct path vocab, merges;
     int rc;
     if (t->o.rules != TSL_RULES_HF && exists(dir, "vocab.txt", &vocab))
         return open_file(t, vocab.s, err);
-    if (exists(dir, "tokenizer.json", &vocab))
+    if (exists(dir, "tokenizer.json", &vocab)) {
+        if (exists(dir, "tokenizer.model", &merges) && is_our_model(merges.s))
+            return open_file(t, merges.s, err);
         return open_file(t, vocab.s, err);
+    }
     if (exists(dir, "vocab.json", &vocab) && exists(dir, "merges.txt", &merges))
         return open_gpt2(t, vocab.s, merges.s, err);
     if (exists(dir, "vocab.txt", &vocab))

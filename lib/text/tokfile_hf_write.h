@@ -14,6 +14,7 @@
 #include "text/bertnorm.h"
 #include "text/splitpat.h"
 #include "text/tokfile.h"
+#include "text/tokfile_spm.h"
 
 /* BERT's: WordPiece with "##", [UNK] for words that cannot be spelled (which def has to
  * hold, else TSL_EUSAGE), and, if they are special tokens, [CLS] and [SEP] around texts.  Of
@@ -28,5 +29,16 @@ int tsl_tokfile_hf_write_bytebpe(struct tsl_tokfile_out *f,
                                  const struct tsl_tokfile_def *def,
                                  enum tsl_splitpat pattern, bool prefix_space,
                                  struct tsl_err *err);
+
+/* SentencePiece's BPE or Unigram, of n pieces by id; o's unk_id is one of them, and
+ * whitespace_suffix off: there are no parts for it.  Hugging Face's library gives
+ * SentencePiece's ids but where special tokens stand in a text, which it finds, where its
+ * Precompiled takes a whole grapheme cluster for one character, and where two ways to cut a
+ * word are as good (it adds in doubles).
+ * whitespace_only: a piece may be several U+2581. */
+int tsl_tokfile_hf_write_spm(struct tsl_tokfile_out *f,
+                             const struct tsl_spm_piece *pieces, size_t n,
+                             const struct tsl_spm_options *o, bool whitespace_only,
+                             struct tsl_err *err);
 
 #endif

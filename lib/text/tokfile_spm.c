@@ -21,6 +21,7 @@ enum {
     PIECE_TEXT = 1,
     PIECE_SCORE = 2,
     PIECE_TYPE = 3,
+    TRAINER_MODEL_PREFIX = 2,
     TRAINER_MODEL_TYPE = 3,
     TRAINER_VOCAB_SIZE = 4,
     TRAINER_COVERAGE = 10,
@@ -143,6 +144,7 @@ static void *trainer_field(struct tsl_spm_options *o, uint32_t number, char *kin
         char kind;
         void *value;
     } fields[] = {
+        { TRAINER_MODEL_PREFIX, 's', &o->model_prefix },
         { TRAINER_VOCAB_SIZE, 'i', &o->vocab_size },
         { TRAINER_COVERAGE, 'f', &o->character_coverage },
         { TRAINER_PIECE_LENGTH, 'i', &o->max_piece_chars },
@@ -525,6 +527,7 @@ static void put_text(struct tsl_protobuf_out *w, uint32_t number, struct tsl_sli
 static void put_trainer(struct tsl_protobuf_out *w, const struct tsl_spm_options *o)
 {
     struct tsl_spm_options d = tsl_tokfile_spm_defaults();
+    put_text(w, TRAINER_MODEL_PREFIX, o->model_prefix, d.model_prefix);
     tsl_protobuf_put_int(w, TRAINER_MODEL_TYPE, o->algorithm);
     put_int(w, TRAINER_VOCAB_SIZE, o->vocab_size, d.vocab_size);
     if (o->character_coverage != d.character_coverage)

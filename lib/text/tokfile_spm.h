@@ -56,6 +56,7 @@ struct tsl_spm_options {
     struct tsl_slice unk_surface; /* what an unknown token decodes to */
     struct tsl_spm_normalizer normalizer, denormalizer;
     /* Only told to whoever asks; written where they are not the format's defaults. */
+    struct tsl_slice model_prefix; /* the name that the trainer was given */
     int32_t vocab_size, max_piece_chars;
     float character_coverage;
     bool split_by_unicode_script, split_by_number, split_by_whitespace, split_digits;

@@ -12,20 +12,20 @@
 
 enum { BYTE_PIECES = 256 };
 
-const char *const *tsl_trainfiles_names(enum tsl_train_kind kind)
+const char *const *tsl_trainfiles_names(const struct tsl_trainspec *spec)
 {
     static const char *const wordpiece[] = { "vocab.txt", "tokenizer.json", NULL };
     static const char *const bytebpe[] = { "vocab.json", "merges.txt", "tokenizer.json",
                                            NULL };
-    static const char *const spm[] = { "tokenizer.model", NULL };
-    return kind == TSL_TRAIN_WORDPIECE ? wordpiece
-           : kind == TSL_TRAIN_BYTEBPE ? bytebpe
-                                       : spm;
+    static const char *const spm[] = { "tokenizer.json", "tokenizer.model", NULL };
+    return spec->kind == TSL_TRAIN_WORDPIECE ? wordpiece
+           : spec->kind == TSL_TRAIN_BYTEBPE ? bytebpe
+                                             : spm + spec->spm.whitespace_suffix;
 }
 
-static bool writes(enum tsl_train_kind kind, const char *name)
+static bool writes(const struct tsl_trainspec *spec, const char *name)
 {
-    const char *const *own = tsl_trainfiles_names(kind);
+    const char *const *own = tsl_trainfiles_names(spec);
     while (*own && strcmp(*own, name) != 0)
         own++;
     return *own != NULL;
@@ -75,7 +75,7 @@ static int make_hf(struct tsl_trainfiles *f, const struct tsl_trainspec *spec,
 {
     struct tables m = { 0 };
     struct tsl_tokfile_def def;
-    const char *const *names = tsl_trainfiles_names(spec->kind);
+    const char *const *names = tsl_trainfiles_names(spec);
     int rc = define(&def, &m, spec, t, err);
     if (rc == 0 && spec->kind == TSL_TRAIN_WORDPIECE) {
         rc = tsl_tokfile_bert_write(add_file(f, names[0]), &def, err);
@@ -101,6 +101,11 @@ static int make_hf(struct tsl_trainfiles *f, const struct tsl_trainspec *spec,
 static bool same(struct tsl_slice a, struct tsl_slice b)
 {
     return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+static struct tsl_slice text_of(const char *s)
+{
+    return (struct tsl_slice){ (const uint8_t *)s, strlen(s) };
 }
 
 /* A special token's type; notes its id where its name has a use. */
@@ -169,8 +174,15 @@ static int make_spm(struct tsl_trainfiles *f, const struct tsl_trainspec *spec,
                                        -(float)(i - t->nspecials), TSL_SPM_NORMAL };
     o.algorithm = unigram ? TSL_SPM_UNIGRAM : TSL_SPM_BPE;
     o.vocab_size = (int32_t)n;
-    struct tsl_tokfile_out *out = add_file(f, tsl_trainfiles_names(spec->kind)[0]);
-    int rc = tsl_tokfile_spm_write(&out->bytes, &out->len, p, n, &o, err);
+    o.model_prefix = text_of(TSL_TRAINFILES_PREFIX);
+    const char *const *names = tsl_trainfiles_names(spec);
+    int rc = 0;
+    if (!o.whitespace_suffix)
+        rc = tsl_tokfile_hf_write_spm(add_file(f, *names++), p, n, &o,
+                                      spec->whitespace_only, err);
+    struct tsl_tokfile_out *out = add_file(f, *names);
+    if (rc == 0)
+        rc = tsl_tokfile_spm_write(&out->bytes, &out->len, p, n, &o, err);
     tsl_mem_free(p);
     return rc;
 }
@@ -213,7 +225,7 @@ int tsl_trainfiles_check(const char *dir, const struct tsl_trainspec *spec,
     for (size_t i = 0; known[i] && rc == 0; i++) {
         char path[4200];
         snprintf(path, sizeof path, "%s/%s", dir, known[i]);
-        if (!writes(spec->kind, known[i]) && access(path, F_OK) == 0)
+        if (!writes(spec, known[i]) && access(path, F_OK) == 0)
             rc = tsl_err_set(err, TSL_EUSAGE,
                              "%s: a vocabulary of another kind lies there (%s); a folder "
                              "is for one",

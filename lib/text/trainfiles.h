@@ -2,7 +2,7 @@
  *
  *   WordPiece        vocab.txt, tokenizer.json
  *   byte-level BPE   vocab.json, merges.txt, tokenizer.json
- *   SentencePiece    tokenizer.model
+ *   SentencePiece    tokenizer.model, tokenizer.json (not with whitespace_suffix)
  *
  * Order: the files' bytes depend on vocabulary and spec alone.
  * Memory: the files, in memory.
@@ -51,15 +51,19 @@ struct tsl_trainspec {
 
 enum { TSL_TRAINFILES_MAX = 3 };
 
+/* The name that a .model of ours says it was trained under: where a tokenizer.json lies beside
+ * such a one, the .model is meant, which it was made from. */
+#define TSL_TRAINFILES_PREFIX "made by ctok train"
+
 struct tsl_trainfiles {
     struct tsl_outfolder_file file[TSL_TRAINFILES_MAX];
     size_t n;
     struct tsl_tokfile_out out[TSL_TRAINFILES_MAX]; /* their bytes */
 };
 
-/* The names of a kind's files, NULL at the end; the one that readers look for first stands
+/* The names of its files, NULL at the end; the one that our readers look for first stands
  * last. */
-const char *const *tsl_trainfiles_names(enum tsl_train_kind kind);
+const char *const *tsl_trainfiles_names(const struct tsl_trainspec *spec);
 
 /* What can be told before hours of work.  0, TSL_EIO for a folder in which no file can be made
  * (outfolder.h), TSL_EUSAGE where another kind's vocabulary lies there (readers would not

@@ -41,23 +41,22 @@ for name, options in kinds.items():
     print(name, r.stderr.strip().split('\n')[-1])
     out = subprocess.run([ctok, 'encode', '-V', where, lines], capture_output=True, check=True)
     ours = [[int(x) for x in l.split()] for l in out.stdout.decode().split('\n')[:-1]]
+    peers = []
     if os.path.exists(where + '/tokenizer.json'):
         import tokenizers
         tk = tokenizers.Tokenizer.from_file(where + '/tokenizer.json')
         theirs = [e.ids for e in tk.encode_batch(texts, add_special_tokens=False)]
-        back = tk.decode_batch(theirs, skip_special_tokens=False)
-        n = tk.get_vocab_size()
-    else:
+        peers.append(('tokenizers', tk.get_vocab_size(), theirs))
+    if os.path.exists(where + '/tokenizer.model'):
         import sentencepiece
         sp = sentencepiece.SentencePieceProcessor(model_file=where + '/tokenizer.model')
-        theirs = sp.encode(texts)
-        back = None
-        n = sp.get_piece_size()
-    differ = [i for i in range(len(texts)) if ours[i] != theirs[i]]
-    tokens = sum(map(len, theirs))
-    print(f'    {n} ids; {len(texts)} lines, {tokens} tokens, {len(differ)} lines differ; {took:.2f} s')
-    if len(ours) != len(texts) or differ:
-        bad = 1
-        for i in differ[:3]:
-            print('   ', repr(texts[i][:100]), ours[i][:20], theirs[i][:20])
+        peers.append(('sentencepiece', sp.get_piece_size(), sp.encode(texts)))
+    for peer, n, theirs in peers:
+        differ = [i for i in range(len(texts)) if ours[i] != theirs[i]]
+        tokens = sum(map(len, theirs))
+        print(f'    {peer}: {n} ids; {len(texts)} lines, {tokens} tokens, {len(differ)} lines differ; {took:.2f} s')
+        if len(ours) != len(texts) or differ:
+            bad = 1
+            for i in differ[:3]:
+                print('   ', repr(texts[i][:100]), ours[i][:20], theirs[i][:20])
 sys.exit(bad)

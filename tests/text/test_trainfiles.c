@@ -60,15 +60,17 @@ static void write_all(const struct tsl_trainfiles *f)
     assert_ok(tsl_outfolder_write("v", f->file, f->n, &err), &err);
 }
 
-static void check_ids(const char *engine, const char *text, const uint32_t *ids, size_t n)
+static void check_ids_of(const char *path, const char *engine, const char *text,
+                         const uint32_t *ids, size_t n)
 {
     struct tsl_err err = { 0 };
     struct tsl_tokenizer *t;
     const struct tsl_tokenizer_opts o = { 0 };
     struct tsl_tokens out;
     size_t used;
-    assert_ok(tsl_tokenizer_open(&t, "v", &o, &err), &err);
-    assert_string_equal(tsl_tokenizer_engine(t), engine);
+    assert_ok(tsl_tokenizer_open(&t, path, &o, &err), &err);
+    if (engine)
+        assert_string_equal(tsl_tokenizer_engine(t), engine);
     struct tsl_coder *c = tsl_coder_create(t, 4 << 20, &err);
     assert_non_null(c);
     tsl_tokens_init(&out, 0);
@@ -80,9 +82,20 @@ static void check_ids(const char *engine, const char *text, const uint32_t *ids,
     tsl_tokenizer_destroy(t);
 }
 
+static void check_ids(const char *engine, const char *text, const uint32_t *ids, size_t n)
+{
+    check_ids_of("v", engine, text, ids, n);
+    if (strcmp(engine, "spm") == 0 && file_exists("v/tokenizer.json"))
+        check_ids_of("v/tokenizer.json", NULL, text, ids, n);
+}
+
 #define CHECK_IDS(engine, text, ...)                                                     \
     check_ids(engine, text, (const uint32_t[]){ __VA_ARGS__ },                           \
               sizeof((const uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t))
+
+#define CHECK_IDS_OF_MODEL(engine, text, ...)                                            \
+    check_ids_of("v", engine, text, (const uint32_t[]){ __VA_ARGS__ },                   \
+                 sizeof((const uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t))
 
 static const char *const bert[] = { "[UNK]", "@@", "a", "b", "##b", "ab" };
 
@@ -111,7 +124,7 @@ static const char *const spm[] = { "<unk>",
                                    "a",
                                    "\xe2\x96\x81" };
 
-static void sentencepiece_is_one_file(void **state)
+static void sentencepiece_is_two_files_that_agree(void **state)
 {
     struct tsl_err err = { 0 };
     struct tsl_trainspec spec = spec_of(TSL_TRAIN_SPMBPE, spm, 2, 1);
@@ -124,16 +137,16 @@ static void sentencepiece_is_one_file(void **state)
         spec.spm.byte_fallback = fallback;
         assert_ok(tsl_trainfiles_make(&f, &spec, &t, NULL, &err), &err);
         write_all(&f);
-        assert_int_equal(folder_count("v"), 1);
+        assert_int_equal(folder_count("v"), 2);
         if (fallback)
-            CHECK_IDS("spm", "ab@@c", 3 + extra, 4 + extra, 2, 3 + 'c');
+            CHECK_IDS("spm", " ab@@c ", 3 + extra, 4 + extra, 2, 3 + 'c');
         else
-            CHECK_IDS("spm", "ab@@c", 3, 4, 2, 0);
+            CHECK_IDS("spm", " ab@@c ", 3, 4, 2, 0);
         tsl_trainfiles_fini(&f);
     }
 }
 
-static void unigram_is_one_file(void **state)
+static void unigram_is_two_files_that_agree(void **state)
 {
     struct tsl_err err = { 0 };
     const struct tsl_trainspec spec = spec_of(TSL_TRAIN_UNIGRAM, spm, 2, 1);
@@ -146,8 +159,47 @@ static void unigram_is_one_file(void **state)
     (void)state;
     assert_ok(tsl_trainfiles_make(&f, &spec, NULL, &u, &err), &err);
     write_all(&f);
+    assert_int_equal(folder_count("v"), 2);
     CHECK_IDS("spm", "ab@@ba", 3, 4, 2, 6, 5);
     tsl_trainfiles_fini(&f);
+}
+
+/* Hugging Face has no parts for it; what lies there from another run would be wrong. */
+static void blanks_that_end_pieces_are_for_the_model_alone(void **state)
+{
+    struct tsl_err err = { 0 };
+    struct tsl_trainspec spec = spec_of(TSL_TRAIN_SPMBPE, spm, 2, 1);
+    const struct tsl_bpetrain t = make(spm, 7, 3, NULL, 0);
+    struct tsl_trainfiles f = { 0 };
+    (void)state;
+    spec.spm.whitespace_suffix = true;
+    assert_ok(tsl_trainfiles_make(&f, &spec, &t, NULL, &err), &err);
+    write_all(&f);
+    assert_int_equal(folder_count("v"), 1);
+    tsl_trainfiles_fini(&f);
+    file_put_text("v/tokenizer.json", "{}");
+    assert_err(tsl_trainfiles_check("v", &spec, &err), TSL_EUSAGE, &err,
+               "tokenizer.json");
+}
+
+/* Of two files from elsewhere the tokenizer.json is meant: it may have more tokens. */
+static void the_model_is_read_where_it_is_ours(void **state)
+{
+    struct tsl_err err = { 0 };
+    struct tsl_tokenizer *t;
+    const struct tsl_tokenizer_opts o = { 0 };
+    struct tsl_trainspec spec = spec_of(TSL_TRAIN_SPMBPE, spm, 2, 1);
+    const struct tsl_bpetrain made_of = make(spm, 7, 3, NULL, 0);
+    struct tsl_trainfiles f = { 0 };
+    (void)state;
+    assert_ok(tsl_trainfiles_make(&f, &spec, &made_of, NULL, &err), &err);
+    write_all(&f);
+    file_put_text("v/tokenizer.json", "{ is not read");
+    CHECK_IDS_OF_MODEL("spm", "ab", 3, 4);
+    tsl_trainfiles_fini(&f);
+    file_put_text("v/tokenizer.model", "not ours");
+    assert_err(tsl_tokenizer_open(&t, "v", &o, &err), TSL_EFORMAT, &err,
+               "tokenizer.json");
 }
 
 static void what_cannot_be_written_is_told_beforehand(void **state)
@@ -187,9 +239,13 @@ static void a_folder_is_for_one_kind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(wordpiece_is_two_files),   TEST(sentencepiece_is_one_file),
-        TEST(unigram_is_one_file),      TEST(what_cannot_be_written_is_told_beforehand),
+        TEST(wordpiece_is_two_files),
+        TEST(sentencepiece_is_two_files_that_agree),
+        TEST(unigram_is_two_files_that_agree),
+        TEST(what_cannot_be_written_is_told_beforehand),
         TEST(a_folder_is_for_one_kind),
+        TEST(blanks_that_end_pieces_are_for_the_model_alone),
+        TEST(the_model_is_read_where_it_is_ours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
