@@ -5,7 +5,8 @@
  * A folder is laid out as shared/data/formats/bert-instances: docs.jsonl (else that of
  * ../bert-instances is taken) and files of expected instances, whose names tell the
  * options: seqN, dupeN, predN, probN and shortN (hundredths), seedN, npseedN, ngramN,
- * wwm, nowwm, py2, longer, perm, joined.  A name that begins with sop or nsp is ALBERT's,
+ * wwm, nowwm, py2, longer (no favor_shorter_ngram), perm (do_permutation), joined (no
+ * blanks_separate_docs).  A name that begins with sop or nsp is ALBERT's,
  * with electra ELECTRA's; t5-vectors/vectors.json, too, is known.  Which ids continue a
  * word tells vocab.txt in the folder, else bert-base-uncased's. */
 #include <dirent.h>
@@ -17,6 +18,7 @@
 #include "prep/compat_albert.h"
 #include "prep/compat_bert.h"
 #include "prep/compat_electra.h"
+#include "prep/span.h"
 #include "support/memdocs.h"
 
 typedef const struct tsl_jsonval *json;
@@ -79,13 +81,14 @@ static const char *parse_name(const char *file, struct setting *s)
             s->script = ELECTRA;
         else if (!strcmp(w, "wwm") || !strcmp(w, "nowwm"))
             s->wwm = w[0] == 'w';
-        else if (!strcmp(w, "py2"))
+        else if (!strcmp(w, "py2") || !strcmp(w, "python2"))
             s->py2 = true;
-        else if (!strcmp(w, "longer"))
+        else if (!strcmp(w, "longer") || !strcmp(w, "nofavor") ||
+                 !strcmp(w, "nofavorshorter"))
             s->longer = true;
-        else if (!strcmp(w, "perm"))
+        else if (!strcmp(w, "perm") || !strcmp(w, "permute") || !strcmp(w, "permutation"))
             s->permute = true;
-        else if (!strcmp(w, "joined"))
+        else if (!strcmp(w, "joined") || !strcmp(w, "noblanks"))
             s->joined = true;
         else if (take(w, "seq", &v))
             s->seq = (uint32_t)v;
@@ -348,6 +351,100 @@ static bool read_any_vocab(const char *dir)
     return false;
 }
 
+static const struct {
+    const char *name;
+    bool not ;
+    enum tsl_span_style style;
+} replacements[] = {
+    { "noise_token_to_sentinel", false, TSL_SPAN_EACH_TOKEN },
+    { "noise_span_to_sentinel", false, TSL_SPAN_SAME },
+    { "nonnoise_span_to_sentinel", true, TSL_SPAN_SAME },
+    { "noise_span_to_unique_sentinel", false, TSL_SPAN_UNIQUE },
+    { "nonnoise_span_to_unique_sentinel", true, TSL_SPAN_UNIQUE },
+    { "drop_noise_tokens", false, TSL_SPAN_DROP },
+    { "drop_nonnoise_tokens", true, TSL_SPAN_DROP },
+};
+
+static int64_t int_at(json array, size_t i)
+{
+    int64_t v = -1;
+    tsl_jsonread_int(tsl_jsonread_at(array, i), &v);
+    return v;
+}
+
+static int64_t int_of(json row, const char *key)
+{
+    int64_t v = -1;
+    tsl_jsonread_int(tsl_jsonread_get(row, key), &v);
+    return v;
+}
+
+static void run_replacements(json v)
+{
+    json tokens = tsl_jsonread_get(v, "tokens"), mask = tsl_jsonread_get(v, "noise_mask");
+    uint32_t ids[64], out[64], n = (uint32_t)tsl_jsonread_size(tokens);
+    uint64_t set = 0;
+    for (uint32_t i = 0; i < n && i < 64; i++) {
+        ids[i] = (uint32_t)int_at(tokens, i);
+        set |= (uint64_t)int_at(mask, i) << i;
+    }
+    for (size_t r = 0; r < sizeof replacements / sizeof *replacements; r++) {
+        bool same = true;
+        uint32_t k = tsl_span_replace(ids, n < 64 ? n : 64, &set, replacements[r].not,
+                                      replacements[r].style,
+                                      (uint32_t)int_of(v, "vocab_size") - 1, -1, out);
+        now.cases++;
+        compare_ints(v, replacements[r].name, out, k, &same);
+    }
+}
+
+static void run_lengths(json rows)
+{
+    for (size_t i = 0; i < tsl_jsonread_size(rows); i++) {
+        json row = tsl_jsonread_at(rows, i);
+        double density = 0, mean = 0;
+        uint32_t tokens, targets;
+        tsl_jsonread_num(tsl_jsonread_get(row, "noise_density"), &density);
+        tsl_jsonread_num(tsl_jsonread_get(row, "mean_span"), &mean);
+        tsl_span_lengths((uint32_t)int_of(row, "inputs_length"), density, mean, &tokens,
+                         &targets);
+        now.cases++;
+        if (tokens == int_of(row, "tokens_length") &&
+            targets == int_of(row, "targets_length"))
+            continue;
+        now.wrong++;
+        printf("%s: lengths %zu: got %u and %u\n", now.file, i, tokens, targets);
+    }
+}
+
+/* T5's vectors; false: the folder has none. */
+static bool run_vectors(const char *dir)
+{
+    static char text[1 << 16];
+    char path[4096];
+    struct tsl_jsonread *doc = NULL;
+    struct tsl_err err = { 0 };
+    snprintf(path, sizeof path, "%s/vectors.json", dir);
+    FILE *f = fopen(path, "r");
+    if (!f)
+        return false;
+    size_t n = fread(text, 1, sizeof text, f);
+    fclose(f);
+    now.file = path;
+    now.cases = now.wrong = 0;
+    if (tsl_jsonread_parse(&doc, (struct tsl_slice){ (uint8_t *)text, n }, path, &err) <
+        0)
+        cannot(path, err.msg);
+    else {
+        run_replacements(tsl_jsonread_root(doc));
+        run_lengths(tsl_jsonread_get(tsl_jsonread_root(doc), "random_spans_helper"));
+    }
+    tsl_jsonread_destroy(doc);
+    printf("%s: %zu of %zu agree\n", path, now.cases - now.wrong, now.cases);
+    all_wrong += now.wrong;
+    return true;
+}
+
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -365,6 +462,8 @@ static void run_folder(const char *dir)
     char path[4096];
     struct dirent **names = NULL;
     struct memdocs m;
+    if (run_vectors(dir))
+        return;
     memdocs_init(&m);
     if (!read_any_vocab(dir))
         cannot(dir, "no vocab.txt, and bert-base-uncased's was not found either");
