@@ -531,7 +531,7 @@ static int open_spm(struct tsl_tokenizer *t, struct tsl_slice bytes, const char 
     return rc;
 }
 
-static int open_hf(struct tsl_tokenizer *t, const struct tsl_jsonval *root,
+static int open_hf(struct tsl_tokenizer *t, struct tsl_tokfile_hf_doc *doc,
                    const char *name, struct tsl_err *err)
 {
     struct tsl_tokfile_hf_notes notes;
@@ -542,7 +542,7 @@ static int open_hf(struct tsl_tokenizer *t, const struct tsl_jsonval *root,
     if (rc == 0)
         rc = wrong_pattern(t, name, err);
     if (rc == 0)
-        rc = tsl_tokfile_hf_take(&p, root, name, &notes, err);
+        rc = tsl_tokfile_hf_take(&p, doc, name, &notes, err);
     if (rc < 0)
         return rc;
     tsl_hfpipe_destroy(t->pipe);
@@ -692,18 +692,18 @@ static int open_beside(struct tsl_tokenizer *t, const char *path, bool is_vocab,
 static int open_json(struct tsl_tokenizer *t, struct tsl_slice text, const char *path,
                      const char *name, struct tsl_err *err)
 {
-    struct tsl_jsonread *doc;
-    int rc = tsl_jsonread_parse(&doc, text, name, err);
+    struct tsl_tokfile_hf_doc doc;
+    int rc = tsl_tokfile_hf_open(&doc, text, name, err);
     if (rc < 0)
         return rc;
-    const struct tsl_jsonval *v = tsl_jsonread_root(doc), *model;
+    const struct tsl_jsonval *v = tsl_jsonread_root(doc.doc), *model;
     model = tsl_jsonread_get(v, "model");
     bool hf = tsl_jsonread_kind(model) == TSL_JSON_OBJECT ||
               tsl_jsonread_kind(tsl_jsonread_get(v, "added_tokens")) == TSL_JSON_ARRAY ||
               tsl_jsonread_kind(tsl_jsonread_get(v, "version")) == TSL_JSON_STRING;
     if (hf)
-        rc = open_hf(t, v, name, err);
-    tsl_jsonread_destroy(doc);
+        rc = open_hf(t, &doc, name, err);
+    tsl_tokfile_hf_close(&doc);
     return hf ? rc : open_beside(t, path, true, err);
 }
 

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "text/bytealpha.h"
+#include "text/jsonl.h"
 
 static int read_members(struct tsl_vocab *v, const struct tsl_jsonval *object,
                         const char *name, struct tsl_err *err)
@@ -47,11 +48,99 @@ int tsl_tokfile_gpt2_object(struct tsl_vocab **v, const struct tsl_jsonval *obje
     return 0;
 }
 
+/* What is left of the text of an object that has been checked. */
+struct flat {
+    const uint8_t *at;
+    uint8_t *buf; /* a token without escapes */
+    size_t buf_cap;
+};
+
+static void skip_blanks(struct flat *f)
+{
+    while (*f->at == ' ' || *f->at == '\n' || *f->at == '\t' || *f->at == '\r')
+        f->at++;
+}
+
+static int flat_token(struct flat *f, struct tsl_slice *token, struct tsl_err *err)
+{
+    const uint8_t *from = ++f->at;
+    bool escaped = false;
+    for (; *f->at != '"'; f->at++)
+        if (*f->at == '\\') {
+            escaped = true;
+            f->at++;
+        }
+    *token = (struct tsl_slice){ from, (size_t)(f->at++ - from) };
+    if (!escaped)
+        return 0;
+    int rc = tsl_mem_grow(&f->buf, &f->buf_cap, token->len, 1, "a token", err);
+    if (rc == 0)
+        *token = (struct tsl_slice){ f->buf, tsl_jsonl_decode(*token, f->buf) };
+    return rc;
+}
+
+/* false: it is no plain number, or has more than nine digits. */
+static bool flat_id(struct flat *f, uint32_t *id)
+{
+    const uint8_t *from = f->at;
+    for (*id = 0; *f->at >= '0' && *f->at <= '9' && f->at - from < 9; f->at++)
+        *id = *id * 10 + (uint32_t)(*f->at - '0');
+    return f->at > from && (*f->at == ',' || *f->at == '}' || *f->at == ' ' ||
+                            *f->at == '\n' || *f->at == '\t' || *f->at == '\r');
+}
+
+/* 1; 0: it takes a tree; or TSL_ENOMEM. */
+static int flat_members(struct flat *f, struct tsl_vocab *v, struct tsl_err *err)
+{
+    do {
+        struct tsl_slice token;
+        uint32_t id;
+        f->at++; /* the brace, or a comma */
+        skip_blanks(f);
+        if (*f->at != '"')
+            return 0;
+        int rc = flat_token(f, &token, err);
+        if (rc < 0)
+            return rc;
+        skip_blanks(f);
+        f->at++; /* the colon */
+        skip_blanks(f);
+        if (!flat_id(f, &id))
+            return 0;
+        rc = tsl_vocab_add(v, id, token, NULL);
+        if (rc < 0)
+            return rc == TSL_ENOMEM ? tsl_err_nomem(err, token.len, "a token") : 0;
+        skip_blanks(f);
+    } while (*f->at == ',');
+    return tsl_vocab_duplicates(v) == 0;
+}
+
+int tsl_tokfile_gpt2_flat(struct tsl_vocab **v, struct tsl_slice object,
+                          struct tsl_err *err)
+{
+    struct flat f = { .at = object.data };
+    struct tsl_vocab *made = tsl_vocab_create(err);
+    if (!made)
+        return TSL_ENOMEM;
+    skip_blanks(&f);
+    int rc = *f.at == '{' ? flat_members(&f, made, err) : 0;
+    tsl_mem_free(f.buf);
+    if (rc == 1)
+        *v = made;
+    else
+        tsl_vocab_destroy(made);
+    return rc;
+}
+
 int tsl_tokfile_gpt2_vocab(struct tsl_vocab **v, struct tsl_slice text, const char *name,
                            struct tsl_err *err)
 {
     struct tsl_jsonread *doc;
-    int rc = tsl_jsonread_parse(&doc, text, name, err);
+    int rc = tsl_jsonl_find(text, NULL, 0, NULL, NULL);
+    rc = rc == 0 ? tsl_tokfile_gpt2_flat(v, text, err) : 0;
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    rc = tsl_jsonread_parse(&doc, text, name, err);
     if (rc < 0)
         return rc;
     rc = tsl_tokfile_gpt2_object(v, tsl_jsonread_root(doc), name, err);

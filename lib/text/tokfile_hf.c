@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "text/jsonl.h"
 #include "text/tokfile_gpt2.h"
 
 typedef const struct tsl_jsonval *json;
@@ -990,7 +991,9 @@ static int read_vocab(struct tsl_hfpipe *pipe, const struct part *p)
     char where[300];
     snprintf(where, sizeof where, "%.200s: model %.60s", p->file,
              tsl_tokfile_quote(p->type).s);
-    int rc = tsl_tokfile_gpt2_object(&pipe->vocab, tsl_jsonread_get(p->v, "vocab"), where,
+    int rc = 0;
+    if (!pipe->vocab) /* it has not been read by itself */
+        rc = tsl_tokfile_gpt2_object(&pipe->vocab, tsl_jsonread_get(p->v, "vocab"), where,
                                      p->err);
     if (rc == 0)
         pipe->vocab_count = tsl_vocab_count(pipe->vocab);
@@ -1216,13 +1219,56 @@ static int parse_all(struct tsl_hfpipe *p, json v, const char *name,
     return rc < 0 ? rc : tsl_hfpipe_build(p, err);
 }
 
-int tsl_tokfile_hf_take(struct tsl_hfpipe **p, json root, const char *name,
-                        struct tsl_tokfile_hf_notes *notes, struct tsl_err *err)
+int tsl_tokfile_hf_open(struct tsl_tokfile_hf_doc *d, struct tsl_slice text,
+                        const char *name, struct tsl_err *err)
+{
+    struct tsl_jsonl_path path;
+    struct tsl_jsonl_value v;
+    char storage[sizeof "model.vocab"];
+    uint8_t *rest = NULL;
+    *d = (struct tsl_tokfile_hf_doc){ 0 };
+    int rc = tsl_jsonl_path_init(&path, "model.vocab", storage, err);
+    if (rc == 0 && tsl_jsonl_find(text, &path, 1, &v, NULL) == 0 &&
+        v.kind == TSL_JSONL_OBJECT)
+        rc = tsl_tokfile_gpt2_flat(&d->vocab, v.raw, err);
+    if (rc == 1) {
+        rest = tsl_mem_alloc(text.len - v.raw.len + 2, 1, "a vocabulary file", err);
+        rc = rest ? 0 : TSL_ENOMEM;
+    }
+    if (rest) {
+        size_t before = (size_t)(v.raw.data - text.data), behind = before + v.raw.len;
+        memcpy(rest, text.data, before);
+        memcpy(rest + before, "{}", 2);
+        memcpy(rest + before + 2, text.data + behind, text.len - behind);
+        text = (struct tsl_slice){ rest, text.len - v.raw.len + 2 };
+    }
+    if (rc == 0)
+        rc = tsl_jsonread_parse(&d->doc, text, name, err);
+    tsl_mem_free(rest);
+    if (rc < 0)
+        tsl_tokfile_hf_close(d);
+    return rc;
+}
+
+void tsl_tokfile_hf_close(struct tsl_tokfile_hf_doc *d)
+{
+    tsl_jsonread_destroy(d->doc);
+    tsl_vocab_destroy(d->vocab);
+    *d = (struct tsl_tokfile_hf_doc){ 0 };
+}
+
+int tsl_tokfile_hf_take(struct tsl_hfpipe **p, struct tsl_tokfile_hf_doc *d,
+                        const char *name, struct tsl_tokfile_hf_notes *notes,
+                        struct tsl_err *err)
 {
     if (notes)
         notes->text[0] = '\0';
     struct tsl_hfpipe *made = tsl_hfpipe_create(err);
-    int rc = made ? parse_all(made, root, name, notes, err) : TSL_ENOMEM;
+    if (!made)
+        return TSL_ENOMEM;
+    made->vocab = d->vocab; /* handed over */
+    d->vocab = NULL;
+    int rc = parse_all(made, tsl_jsonread_root(d->doc), name, notes, err);
     if (rc < 0)
         tsl_hfpipe_destroy(made);
     else
@@ -1233,13 +1279,13 @@ int tsl_tokfile_hf_take(struct tsl_hfpipe **p, json root, const char *name,
 int tsl_tokfile_hf_parse(struct tsl_hfpipe **p, struct tsl_slice text, const char *name,
                          struct tsl_tokfile_hf_notes *notes, struct tsl_err *err)
 {
-    struct tsl_jsonread *doc;
-    int rc = tsl_jsonread_parse(&doc, text, name, err);
+    struct tsl_tokfile_hf_doc doc;
+    struct tsl_hfpipe *made;
+    int rc = tsl_tokfile_hf_open(&doc, text, name, err);
     if (rc < 0)
         return rc;
-    struct tsl_hfpipe *made;
-    rc = tsl_tokfile_hf_take(&made, tsl_jsonread_root(doc), name, notes, err);
-    tsl_jsonread_destroy(doc);
+    rc = tsl_tokfile_hf_take(&made, &doc, name, notes, err);
+    tsl_tokfile_hf_close(&doc);
     if (rc < 0)
         return rc;
     rc = tsl_hfpipe_finish(made, err);

@@ -4,7 +4,8 @@
  * the peer does not know either.
  * Source: huggingface/tokenizers 0.23: tokenizer/serialization.rs and each part's serde.
  * Order: ids as the file has them; added tokens as listed.
- * Memory: the parsed JSON, some ten times the file, while it is read.
+ * Memory: the parsed JSON, some ten times the file without its vocabulary, while it is
+ * read.
  * Threads: pure. */
 #ifndef TSL_TOKFILE_HF_H
 #define TSL_TOKFILE_HF_H
@@ -24,8 +25,18 @@ struct tsl_tokfile_hf_notes {
 int tsl_tokfile_hf_parse(struct tsl_hfpipe **p, struct tsl_slice text, const char *name,
                          struct tsl_tokfile_hf_notes *notes, struct tsl_err *err);
 
-/* The same of a file that is parsed already; not finished. */
-int tsl_tokfile_hf_take(struct tsl_hfpipe **p, const struct tsl_jsonval *root,
+/* A file's values; but a model's vocabulary from token to id, if it is plain, is read by
+ * itself, and an empty object stands for it in doc. */
+struct tsl_tokfile_hf_doc {
+    struct tsl_jsonread *doc;
+    struct tsl_vocab *vocab; /* NULL: doc has it */
+};
+int tsl_tokfile_hf_open(struct tsl_tokfile_hf_doc *d, struct tsl_slice text,
+                        const char *name, struct tsl_err *err);
+void tsl_tokfile_hf_close(struct tsl_tokfile_hf_doc *d);
+
+/* tsl_tokfile_hf_parse of a file that is open; not finished.  Takes d->vocab away. */
+int tsl_tokfile_hf_take(struct tsl_hfpipe **p, struct tsl_tokfile_hf_doc *d,
                         const char *name, struct tsl_tokfile_hf_notes *notes,
                         struct tsl_err *err);
 

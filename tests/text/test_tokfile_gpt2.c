@@ -1,7 +1,9 @@
 #include "support/test.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "support/gendata.h"
 #include "text/tokfile_gpt2.h"
 
 static struct tsl_slice slice(const char *s)
@@ -60,6 +62,55 @@ static void a_bad_vocabulary_is_refused(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_err(tsl_tokfile_gpt2_vocab(&v, slice(bad[i].text), "f", &err), TSL_EFORMAT,
                    &err, bad[i].part);
+}
+
+/* Random members, good ones and others: what is read without a tree is what the tree has. */
+static void a_plain_object_is_read_as_its_tree_is(void **state)
+{
+    static const char *const keys[] = { "",         "a",    "b",
+                                        "\\u0120a", "\\\\", "\\\"\\n",
+                                        "\xc4\xa0", "x y",  "\\ud83d\\ude00",
+                                        "{}," };
+    static const char *const ids[] = { "0",   "1",   "2",   "3",          "4",
+                                       "5 ",  "\n6", "777", "99999",      "16777216",
+                                       "-1",  "1.0", "1e1", "1234567890", "null",
+                                       "[1]", "{}" };
+    static const char *const blanks[] = { "", "", "", " ", "\n\t", "\r\n" };
+    struct gen g = { 5 };
+    unsigned nread = 0;
+    (void)state;
+    for (int round = 0; round < 4000; round++) {
+        char text[400];
+        struct tsl_err err = { 0 };
+        struct tsl_vocab *v = NULL, *want = NULL;
+        struct tsl_jsonread *doc;
+        size_t len = (size_t)sprintf(text, "%s{", blanks[gen_below(&g, 6)]);
+        for (size_t n = gen_below(&g, 5), i = 0; i < n; i++)
+            len += (size_t)sprintf(text + len, "%s%s\"%s\"%s:%s%s%s", i ? "," : "",
+                                   blanks[gen_below(&g, 6)], keys[gen_below(&g, 10)],
+                                   blanks[gen_below(&g, 6)], blanks[gen_below(&g, 6)],
+                                   ids[gen_below(&g, gen_below(&g, 4) ? 9 : 17)],
+                                   blanks[gen_below(&g, 6)]);
+        sprintf(text + len, "}%s", blanks[gen_below(&g, 6)]);
+        int rc = tsl_tokfile_gpt2_flat(&v, slice(text), &err);
+        assert_ok(tsl_jsonread_parse(&doc, slice(text), "it", &err), &err);
+        int tree = tsl_tokfile_gpt2_object(&want, tsl_jsonread_root(doc), "it", &err);
+        tsl_jsonread_destroy(doc);
+        assert_true(rc == 0 || (rc == 1 && tree == 0));
+        for (uint32_t id = 0; rc == 1 && id < tsl_vocab_size(want); id++) {
+            struct tsl_slice a = tsl_vocab_token(v, id), b = tsl_vocab_token(want, id);
+            assert_true(!a.data == !b.data && a.len == b.len);
+            assert_memory_equal(a.data ? a.data : b.data, b.data, b.len);
+        }
+        if (rc == 1) {
+            nread++;
+            assert_int_equal(tsl_vocab_size(v), tsl_vocab_size(want));
+            tsl_vocab_destroy(v);
+        }
+        if (tree == 0)
+            tsl_vocab_destroy(want);
+    }
+    assert_true(nread > 500);
 }
 
 static void a_bad_merge_is_refused_with_its_line(void **state)
@@ -140,8 +191,11 @@ static void what_the_files_cannot_hold_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_vocabulary_and_its_merges_are_read),  TEST(a_bad_vocabulary_is_refused),
-        TEST(a_bad_merge_is_refused_with_its_line),  TEST(what_is_written_is_read_again),
+        TEST(a_vocabulary_and_its_merges_are_read),
+        TEST(a_bad_vocabulary_is_refused),
+        TEST(a_plain_object_is_read_as_its_tree_is),
+        TEST(a_bad_merge_is_refused_with_its_line),
+        TEST(what_is_written_is_read_again),
         TEST(what_the_files_cannot_hold_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
