@@ -428,7 +428,7 @@ static int trailer_entries(struct tsl_recnative_reader *r, struct tsl_hasher64 *
 static int read_trailer(struct tsl_recnative_reader *r, struct tsl_err *err)
 {
     _Alignas(64) struct tsl_hasher64 h;
-    uint64_t place = r->at - TSL_RECBLOCK_HEAD, entries, sum;
+    uint64_t place = r->at - TSL_RECBLOCK_HEAD, entries = 0, sum;
     const uint8_t *p = r->ahead;
     bool other;
     uint8_t more;
