@@ -97,7 +97,7 @@ void tsl_pair_begin(struct tsl_pair_walk *w, const struct tsl_pair *p, uint64_t 
                     uint64_t number, uint64_t ndocs, const struct tsl_doc *d);
 
 /* The next sample's plan; false at the end.  A document gives at most as many as it has
- * sentences. */
+ * sentences.  stats, here and below, is added to and not NULL. */
 bool tsl_pair_next(struct tsl_pair_walk *w, struct tsl_pair_plan *plan,
                    struct tsl_pair_stats *stats);
 
