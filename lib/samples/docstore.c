@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/quote.h"
 #include "base/slice.h"
+#include "base/widen.h"
 #include "io/rowstream.h"
 #include "samples/growfile.h"
 
@@ -36,18 +37,6 @@ static size_t packed_bytes(const struct tsl_docstore *s, uint64_t nsents,
 
 /* ---- putting ---- */
 
-static void pack_ids(uint8_t *p, const uint32_t *ids, size_t n, unsigned id_bytes)
-{
-    if (id_bytes == 4) {
-        memcpy(p, ids, 4 * n);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        uint16_t id = (uint16_t)ids[i];
-        memcpy(p + 2 * i, &id, 2);
-    }
-}
-
 static int put(struct tsl_docstore *s, const struct tsl_doc *d, struct tsl_err *err)
 {
     if (d->ntokens == 0) {
@@ -65,7 +54,10 @@ static int put(struct tsl_docstore *s, const struct tsl_doc *d, struct tsl_err *
     p += DOC_HEAD;
     memcpy(p, d->sents, 4 * d->nsents);
     p += 4 * d->nsents;
-    pack_ids(p, d->ids, d->ntokens, s->head.id_bytes);
+    if (s->head.id_bytes == 4)
+        memcpy(p, d->ids, 4 * d->ntokens);
+    else
+        tsl_narrow(p, d->ids, d->ntokens);
     p += s->head.id_bytes * d->ntokens;
     memset(p, 0, (d->ntokens + 7) / 8);
     for (size_t i = 0; i < d->ntokens; i++)
@@ -379,11 +371,7 @@ static int unpack(struct slot *slot, const uint8_t *p, unsigned id_bytes,
     const uint8_t *packed = p + DOC_HEAD + 4 * nsents;
     const uint32_t *ids = (const uint32_t *)(const void *)packed;
     if (id_bytes == 2) {
-        for (size_t i = 0; i < n; i++) {
-            uint16_t id;
-            memcpy(&id, packed + 2 * i, 2);
-            slot->ids[i] = id;
-        }
+        tsl_widen(slot->ids, packed, n);
         ids = slot->ids;
     }
     spread(slot->starts, packed + id_bytes * n, n);

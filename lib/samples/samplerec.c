@@ -7,6 +7,7 @@
 #include "base/endian.h"
 #include "base/mem.h"
 #include "base/quote.h"
+#include "base/widen.h"
 
 /* ---- sample to record ---- */
 
@@ -144,19 +145,10 @@ void tsl_samplerec_fini(struct tsl_samplerec *r)
     *r = (struct tsl_samplerec){ .tokens_cap = 0 };
 }
 
-/* n numbers as 16 bits each. */
-static void narrow(uint8_t *to, const uint32_t *v, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        uint16_t x = (uint16_t)v[i];
-        memcpy(to + 2 * (size_t)i, &x, 2);
-    }
-}
-
 static void put_list(struct tsl_samplerec *r, size_t c, const uint32_t *v, uint32_t n)
 {
     if (r->schema.columns[c].type == TSL_U16)
-        narrow(r->buf[c], v, n);
+        tsl_narrow(r->buf[c], v, n);
     else
         memcpy(r->buf[c], v, 4 * (size_t)n);
     r->values[c].n = n;
@@ -362,16 +354,10 @@ int tsl_samplecols_find(struct tsl_samplecols *c, const struct tsl_schema *s,
 
 static void widen(uint32_t *to, enum tsl_dtype type, const struct tsl_value *v)
 {
-    const uint8_t *p = v->data;
-    if (type == TSL_U32) {
-        memcpy(to, p, 4 * (size_t)v->n);
-        return;
-    }
-    for (uint32_t i = 0; i < v->n; i++) {
-        uint16_t x;
-        memcpy(&x, p + 2 * (size_t)i, 2);
-        to[i] = x;
-    }
+    if (type == TSL_U32)
+        memcpy(to, v->data, 4 * (size_t)v->n);
+    else
+        tsl_widen(to, v->data, v->n);
 }
 
 static int bad(const struct tsl_record *rec, const char *what, struct tsl_err *err)
