@@ -178,10 +178,10 @@ static uint32_t sum(const uint32_t *a, size_t n)
 }
 
 /* The tokens of a document fit into 32 bits, so all sums of sentences do. */
-static int get(struct tsl_compat_pair *c, uint64_t number, unsigned slot,
+static int get(struct tsl_compat_pair *c, uint64_t number, unsigned slot, size_t len,
                struct tsl_doc *d, struct tsl_err *err)
 {
-    int rc = c->docs->get(c->docs->ctx, number, slot, d, err);
+    int rc = tsl_docs_part(c->docs, number, slot, 0, len, d, err);
     if (rc == 0 && d->ntokens > UINT32_MAX)
         rc = tsl_err_set(err, TSL_EFORMAT,
                          "document %" PRIu64 " has %zu tokens, more than 2^32", number,
@@ -198,7 +198,8 @@ static int random_next(struct tsl_compat_pair *c, uint32_t index, int64_t want,
     for (unsigned i = 0; i < 10 && other == index; i++)
         other = (uint32_t)randint(c, 0, c->ndocs - 1);
     b->doc = c->order[other];
-    int rc = get(c, b->doc, 1, d, err);
+    int rc =
+        get(c, b->doc, 1, c->o.needs_ids || c->o.needs_starts ? SIZE_MAX : 0, d, err);
     if (rc < 0)
         return rc;
     if (!d->nsents)
@@ -245,7 +246,7 @@ static int walk_document(struct tsl_compat_pair *c, uint32_t index, struct tsl_e
 {
     struct tsl_doc d;
     uint64_t doc = c->order[index];
-    int rc = get(c, doc, 0, &d, err);
+    int rc = get(c, doc, 0, SIZE_MAX, &d, err);
     if (rc < 0)
         return rc;
     struct chunk k = { .doc = doc, .d = &d, .target = c->o.tokens_max - 3 };
@@ -290,7 +291,7 @@ static int list_documents(struct tsl_compat_pair *c, struct tsl_err *err)
         return TSL_ENOMEM;
     for (uint32_t i = 0; i < docs->ndocs; i++) {
         struct tsl_doc d;
-        int rc = get(c, i, 0, &d, err);
+        int rc = get(c, i, 0, SIZE_MAX, &d, err);
         if (rc < 0)
             return rc;
         if (d.nsents)

@@ -25,6 +25,19 @@ struct tsl_docs {
     int (*get)(void *ctx, uint64_t number, unsigned slot, struct tsl_doc *doc,
                struct tsl_err *err);
     void *ctx;
+    /* The same where only tokens [at, at + len), as far as there are such, will be looked at,
+     * and the lengths of sentences: a sample has 128 tokens of a document of thousands.
+     * NULL: get is asked. */
+    int (*part)(void *ctx, uint64_t number, unsigned slot, size_t at, size_t len,
+                struct tsl_doc *doc, struct tsl_err *err);
 };
+
+static inline int tsl_docs_part(const struct tsl_docs *d, uint64_t number, unsigned slot,
+                                size_t at, size_t len, struct tsl_doc *doc,
+                                struct tsl_err *err)
+{
+    return d->part ? d->part(d->ctx, number, slot, at, len, doc, err)
+                   : d->get(d->ctx, number, slot, doc, err);
+}
 
 #endif

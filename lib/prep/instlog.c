@@ -215,11 +215,10 @@ int tsl_instlog_at(const struct tsl_instlog *l, uint64_t i, const struct tsl_doc
     uint32_t nmasks = (uint32_t)get_number(&p);
 
     struct tsl_doc da, db;
-    int rc = docs->get(docs->ctx, a.doc, 0, &da, err);
+    int rc = tsl_docs_part(docs, a.doc, 0, a.at, a.len, &da, err);
+    if (rc == 0)
+        rc = tsl_docs_part(docs, b.doc, 1, b.at, b.len, &db, err);
     if (rc < 0)
-        return rc;
-    db = da;
-    if (!(bits & ONE_DOCUMENT) && (rc = docs->get(docs->ctx, b.doc, 1, &db, err)) < 0)
         return rc;
     tsl_sample_clear(s, i);
     tsl_sample_add_special(s, (uint32_t)l->special.cls);

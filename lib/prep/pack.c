@@ -245,7 +245,7 @@ static int add_piece(const struct tsl_pack_opts *o, const struct tsl_piece *x,
                      struct tsl_err *err)
 {
     struct tsl_doc d;
-    int rc = docs->get(docs->ctx, x->doc, 0, &d, err);
+    int rc = tsl_docs_part(docs, x->doc, 0, x->at, x->len, &d, err);
     if (rc < 0)
         return rc;
     size_t end = (size_t)x->at + x->len;

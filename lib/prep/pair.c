@@ -296,7 +296,7 @@ static int find_partner(const struct tsl_pair *p, const struct tsl_pair_plan *pl
 {
     uint64_t partner = plan->partner;
     for (unsigned tries = 0;; tries++) {
-        int rc = docs->get(docs->ctx, partner, 1, d, err);
+        int rc = tsl_docs_part(docs, partner, 1, 0, 0, d, err);
         if (rc < 0)
             return rc;
         if (d->nsents)
@@ -313,7 +313,7 @@ static int find_partner(const struct tsl_pair *p, const struct tsl_pair_plan *pl
     do
         b->len += d->sents[i++];
     while (i < d->nsents && b->len < plan->b_len);
-    return 0;
+    return tsl_docs_part(docs, partner, 1, b->at, (size_t)b->len + 1, d, err);
 }
 
 static bool fits(const struct segment *x)
@@ -327,7 +327,13 @@ int tsl_pair_build(const struct tsl_pair *p, const struct tsl_pair_plan *plan,
 {
     struct tsl_doc own, other;
     struct tsl_draws draws = tsl_draws_make(&p->build, plan->draw, plan->doc);
-    int rc = docs->get(docs->ctx, plan->doc, 0, &own, err);
+    size_t from = plan->a_at, to = (size_t)plan->a_at + plan->a_len;
+    if (!plan->is_random && plan->b_at < from)
+        from = plan->b_at;
+    if (!plan->is_random && (size_t)plan->b_at + plan->b_len > to)
+        to = (size_t)plan->b_at + plan->b_len;
+    /* one more: whether a word ends there */
+    int rc = tsl_docs_part(docs, plan->doc, 0, from, to + 1 - from, &own, err);
     if (rc < 0)
         return rc;
     struct segment a = { &own, plan->a_at, plan->a_len };

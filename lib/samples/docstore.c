@@ -313,6 +313,8 @@ struct slot {
     uint8_t *starts;
     size_t raw_cap, ids_cap, starts_cap;
     uint64_t number; /* of what it holds; UINT64_MAX: nothing */
+    bool whole;      /* all of it is unpacked */
+    const uint8_t *packed;
     struct tsl_doc doc;
 };
 
@@ -358,48 +360,70 @@ static int fetch(struct tsl_docview *v, struct slot *slot, uint64_t from, size_t
     return rc < 0 ? rc : tsl_growfile_get(data, from, n, slot->raw, p, err);
 }
 
-static int unpack(struct slot *slot, const uint8_t *p, unsigned id_bytes,
-                  struct tsl_err *err)
+/* The document's numbers, not yet unpacked; room for all of its tokens. */
+static int lay_out(struct slot *slot, const uint8_t *p, unsigned id_bytes,
+                   struct tsl_err *err)
 {
     size_t nsents = tsl_load32(p), n = tsl_load32(p + 4);
-    int rc = tsl_mem_grow(&slot->starts, &slot->starts_cap, n + 8, 1, "a document", err);
+    int rc = tsl_mem_grow(&slot->starts, &slot->starts_cap, n + 16, 1, "a document", err);
     if (rc == 0 && id_bytes == 2)
-        rc = tsl_mem_grow(&slot->ids, &slot->ids_cap, n + 1, 4, "a document", err);
+        rc = tsl_mem_grow(&slot->ids, &slot->ids_cap, n + 8, 4, "a document", err);
     if (rc < 0)
         return rc;
-    const uint32_t *sents = (const uint32_t *)(const void *)(p + DOC_HEAD);
-    const uint8_t *packed = p + DOC_HEAD + 4 * nsents;
-    const uint32_t *ids = (const uint32_t *)(const void *)packed;
-    if (id_bytes == 2) {
-        tsl_widen(slot->ids, packed, n);
-        ids = slot->ids;
+    slot->packed = p + DOC_HEAD + 4 * nsents;
+    slot->doc = (struct tsl_doc){
+        .ids = id_bytes == 2 ? slot->ids : (const uint32_t *)(const void *)slot->packed,
+        .starts = slot->starts,
+        .sents = (const uint32_t *)(const void *)(p + DOC_HEAD),
+        .nsents = nsents,
+        .ntokens = n,
+    };
+    return 0;
+}
+
+/* Tokens [at, at + len), and a few around them. */
+static void unpack(struct slot *slot, unsigned id_bytes, size_t at, size_t len)
+{
+    size_t n = slot->doc.ntokens, from = at & ~(size_t)7;
+    size_t end = at >= n ? from : len < n - at ? at + len : n;
+    if (end <= from)
+        return;
+    if (id_bytes == 2)
+        tsl_widen(slot->ids + from, slot->packed + 2 * from, end - from);
+    spread(slot->starts + from, slot->packed + id_bytes * n + from / 8, end - from);
+}
+
+static int part(void *ctx, uint64_t number, unsigned which, size_t at, size_t len,
+                struct tsl_doc *d, struct tsl_err *err)
+{
+    struct tsl_docview *v = ctx;
+    struct slot *slot = &v->slots[which];
+    unsigned id_bytes = v->s->head.id_bytes;
+    const uint8_t *p;
+    uint64_t from, end;
+    if (slot->number != number) {
+        slot->number = UINT64_MAX;
+        slot->whole = false;
+        int rc = find(v->s, number, &from, &end, err);
+        if (rc == 0)
+            rc = fetch(v, slot, from, (size_t)(end - from), &p, err);
+        if (rc == 0)
+            rc = lay_out(slot, p, id_bytes, err);
+        if (rc < 0)
+            return rc;
+        slot->number = number;
     }
-    spread(slot->starts, packed + id_bytes * n, n);
-    slot->doc = (struct tsl_doc){ ids, slot->starts, sents, nsents, n };
+    if (!slot->whole)
+        unpack(slot, id_bytes, at, len);
+    slot->whole |= at == 0 && len >= slot->doc.ntokens;
+    *d = slot->doc;
     return 0;
 }
 
 static int get(void *ctx, uint64_t number, unsigned which, struct tsl_doc *d,
                struct tsl_err *err)
 {
-    struct tsl_docview *v = ctx;
-    struct slot *slot = &v->slots[which];
-    const uint8_t *p;
-    uint64_t from, end;
-    int rc = 0;
-    if (slot->number != number) {
-        slot->number = UINT64_MAX;
-        rc = find(v->s, number, &from, &end, err);
-        if (rc == 0)
-            rc = fetch(v, slot, from, (size_t)(end - from), &p, err);
-        if (rc == 0)
-            rc = unpack(slot, p, v->s->head.id_bytes, err);
-        if (rc < 0)
-            return rc;
-        slot->number = number;
-    }
-    *d = slot->doc;
-    return 0;
+    return part(ctx, number, which, 0, SIZE_MAX, d, err);
 }
 
 int tsl_docview_lengths(struct tsl_docview *v, uint64_t number, const uint32_t **sents,
@@ -428,7 +452,7 @@ int tsl_docview_create(struct tsl_docview **out, const struct tsl_docstore *s,
     if (!v)
         return TSL_ENOMEM;
     v->s = s;
-    v->docs = (struct tsl_docs){ s->n.ndocs, get, v };
+    v->docs = (struct tsl_docs){ s->n.ndocs, get, v, part };
     for (size_t i = 0; i < SLOTS; i++)
         v->slots[i].number = UINT64_MAX;
     *out = v;

@@ -114,7 +114,7 @@ static void documents_that_cannot_be_read_stop_it(void **state)
     struct tsl_err err = { 0 };
     struct tsl_compat_pair *c;
     struct tsl_compat_pair_opts o = opts();
-    struct tsl_docs docs = { 7, get_nothing, NULL };
+    struct tsl_docs docs = { .ndocs = 7, .get = get_nothing };
     assert_err(tsl_compat_bert_create(&c, &o, &docs, &err), TSL_EIO, &err, "is gone");
 }
 
