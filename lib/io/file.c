@@ -31,10 +31,12 @@
  * interruptible. */
 enum {
     TRANSFER_MAX = 64 << 20,
-    DROP_WINDOW = 8 << 20,
     ALIGN = 4096,
     PIPE_BYTES = 1 << 20 /* what a user may ask for unless root says otherwise */
 };
+
+/* Dropped at a time; two of it may lie behind us.  What is read needs no waiting for. */
+enum { DROP_READ = 4 << 20, DROP_WRITTEN = 8 << 20 };
 
 static void wait_ready(int fd, short events)
 {
@@ -104,7 +106,7 @@ int tsl_file_open(struct tsl_file *f, const char *path, struct tsl_err *err)
     if (rc == 0 && f->regular) {
         /* all of it, once: reads further ahead */
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-        f->nodrop = f->size < 2 * DROP_WINDOW || is_cached(f);
+        f->nodrop = f->size < 4 * DROP_READ || is_cached(f);
     }
     return rc;
 }
@@ -186,9 +188,9 @@ static ssize_t move(const struct tsl_file *f, bool in, struct iovec *v, int n, i
  * files: a small one may be about to be read by the next command. */
 static void drop_behind(struct tsl_file *f, bool in)
 {
-    if (!f->regular || f->nodrop || f->done < f->dropped + 2 * DROP_WINDOW)
-        return;
-    if (!in && !f->noflag)
+    const int window = in ? DROP_READ : DROP_WRITTEN;
+    if (!f->regular || f->nodrop || (!in && !f->noflag) ||
+        f->done < f->dropped + 2 * (uint64_t)window)
         return;
     off_t at = lseek(f->fd, 0, SEEK_CUR);
     off_t start = at - (off_t)(f->done - f->dropped);
@@ -196,17 +198,16 @@ static void drop_behind(struct tsl_file *f, bool in)
         return;
 #ifdef SYNC_FILE_RANGE_WRITE
     if (!in) {
-        (void)sync_file_range(f->fd, start + DROP_WINDOW, DROP_WINDOW,
-                              SYNC_FILE_RANGE_WRITE);
-        (void)sync_file_range(f->fd, start, DROP_WINDOW,
+        (void)sync_file_range(f->fd, start + window, window, SYNC_FILE_RANGE_WRITE);
+        (void)sync_file_range(f->fd, start, window,
                               SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
                                   SYNC_FILE_RANGE_WAIT_AFTER);
     }
 #else
     (void)in;
 #endif
-    (void)posix_fadvise(f->fd, start, DROP_WINDOW, POSIX_FADV_DONTNEED);
-    f->dropped += DROP_WINDOW;
+    (void)posix_fadvise(f->fd, start, window, POSIX_FADV_DONTNEED);
+    f->dropped += window;
 }
 
 int64_t tsl_file_read(struct tsl_file *f, void *p, size_t n, struct tsl_err *err)
@@ -370,6 +371,21 @@ int tsl_file_close(struct tsl_file *f, struct tsl_err *err)
     tsl_mem_free(f->name);
     *f = (struct tsl_file)TSL_FILE_INIT;
     return rc;
+}
+
+bool tsl_file_thread_times(double *ran, double *waited)
+{
+    char text[96], *end;
+    int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        (void)close(fd);
+    if (n <= 0)
+        return false;
+    text[n] = '\0';
+    *ran = 1e-9 * (double)strtoull(text, &end, 10);
+    *waited = 1e-9 * (double)strtoull(end, NULL, 10);
+    return true;
 }
 
 bool tsl_file_is_fifo(const char *path)

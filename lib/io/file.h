@@ -86,6 +86,10 @@ int tsl_file_sync(const struct tsl_file *f, struct tsl_err *err);
 /* Closes, and resets f; a failing close is an error (a full quota may show only now). */
 int tsl_file_close(struct tsl_file *f, struct tsl_err *err);
 
+/* What the system says of the calling thread: seconds that it ran, and seconds that it was
+ * ready to run and others ran.  false: it does not tell. */
+bool tsl_file_thread_times(double *ran, double *waited);
+
 /* Is path a named pipe?  false when it cannot be told. */
 bool tsl_file_is_fifo(const char *path);
 

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "io/file.h"
 #include "par/thread.h"
 #include "shuf/rowblock.h"
 #include "shuf/temppack.h"
@@ -197,19 +198,44 @@ static int64_t pack_chunk(struct tsl_store *s, struct tsl_packer *packer,
     return (int64_t)(k + TSL_BLOCK_HEAD);
 }
 
+/* What a writer has of its own. */
+struct writer {
+    struct tsl_packer *packer; /* NULL: nothing is compressed */
+    uint8_t *scratch;
+    size_t scratch_bytes;
+    double asked, ran, waited; /* when it last looked how it shares the processors */
+};
+
+/* Now and then: tells the judge of compression what processor time this thread got. */
+static void tell_times(struct tsl_store *s, struct writer *w, double now)
+{
+    const double EVERY = 0.05;
+    double ran, waited;
+    if (now - w->asked < EVERY || !tsl_file_thread_times(&ran, &waited))
+        return;
+    if (w->asked > 0) {
+        tsl_mutex_lock(&s->lock);
+        tsl_temppack_waited(&s->pack, ran - w->ran, waited - w->waited);
+        tsl_mutex_unlock(&s->lock);
+    }
+    w->asked = now;
+    w->ran = ran;
+    w->waited = waited;
+}
+
 /* Compacts, perhaps compresses, seals and writes one chunk.  Returns pages written. */
-static int write_chunk(struct tsl_store *s, struct tsl_packer *packer, uint8_t *scratch,
+static int write_chunk(struct tsl_store *s, struct writer *writer,
                        const struct write_job *job, struct tsl_err *err)
 {
     uint8_t *w = chunk_at(s, job->chunk);
     uint32_t n = tsl_block_compact(w), raw = n;
     bool packed = false;
-    if (packer) {
-        int64_t k = pack_chunk(s, packer, scratch, w, n, err);
+    if (writer->packer) {
+        int64_t k = pack_chunk(s, writer->packer, writer->scratch, w, n, err);
         if (k < 0)
             return (int)k;
         packed = k > 0;
-        w = packed ? scratch : w;
+        w = packed ? writer->scratch : w;
         n = packed ? (uint32_t)k : n;
     }
     uint32_t pages = (n + PAGE - 1) / PAGE;
@@ -218,13 +244,15 @@ static int write_chunk(struct tsl_store *s, struct tsl_packer *packer, uint8_t *
     memcpy(w, &check, sizeof check);
     double start = tsl_seconds();
     int rc = tsl_spill_write(s->spill, job->slot, w, (size_t)pages * PAGE, err);
-    if (rc == 0 && packer) {
+    if (rc == 0 && writer->packer) {
         double end = tsl_seconds();
         tsl_mutex_lock(&s->lock);
         s->npacked += packed;
         tsl_temppack_written(&s->pack, end - start, raw, (size_t)pages * PAGE, end,
                              tsl_seconds_cpu());
         tsl_mutex_unlock(&s->lock);
+        if (s->o.measure)
+            tell_times(s, writer, end);
     }
     return rc < 0 ? rc : (int)pages;
 }
@@ -302,22 +330,25 @@ static bool release_one(struct tsl_store *s)
     return true;
 }
 
+static int open_writer(const struct tsl_store *s, struct writer *w, struct tsl_err *err)
+{
+    *w = (struct writer){ 0 };
+    if (s->o.compress == TSL_CODEC_NONE)
+        return 0;
+    int rc = tsl_packer_create(&w->packer, s->o.compress, s->o.level, err);
+    if (rc < 0)
+        return rc;
+    w->scratch_bytes = tsl_packer_bound(w->packer, s->o.chunk_bytes) + 2 * PAGE;
+    w->scratch = tsl_pages_map(w->scratch_bytes, "a compression buffer", err);
+    return w->scratch ? 0 : TSL_ENOMEM;
+}
+
 static void writer_main(void *arg)
 {
     struct tsl_store *s = arg;
-    struct tsl_packer *packer = NULL;
-    uint8_t *scratch = NULL;
-    size_t scratch_bytes = 0;
+    struct writer w;
     struct tsl_err err = { 0 };
-    int rc = 0;
-    if (s->o.compress != TSL_CODEC_NONE) {
-        rc = tsl_packer_create(&packer, s->o.compress, s->o.level, &err);
-        if (rc == 0) {
-            scratch_bytes = tsl_packer_bound(packer, s->o.chunk_bytes) + 2 * PAGE;
-            scratch = tsl_pages_map(scratch_bytes, "a compression buffer", &err);
-            rc = scratch ? 0 : TSL_ENOMEM;
-        }
-    }
+    int rc = open_writer(s, &w, &err);
     tsl_mutex_lock(&s->lock);
     for (;;) {
         if (rc < 0 && !s->err.code) {
@@ -337,7 +368,7 @@ static void writer_main(void *arg)
         s->njobs--;
         if (!s->err.code) {
             tsl_mutex_unlock(&s->lock);
-            rc = write_chunk(s, packer, scratch, &job, &err);
+            rc = write_chunk(s, &w, &job, &err);
             tsl_mutex_lock(&s->lock);
         }
         if (rc >= 0 && !s->err.code) {
@@ -357,8 +388,8 @@ static void writer_main(void *arg)
         trim(s);
     }
     tsl_mutex_unlock(&s->lock);
-    tsl_packer_destroy(packer);
-    tsl_pages_unmap(scratch, scratch_bytes);
+    tsl_packer_destroy(w.packer);
+    tsl_pages_unmap(w.scratch, w.scratch_bytes);
 }
 
 int tsl_store_create(struct tsl_store **out, const struct tsl_store_opts *o,

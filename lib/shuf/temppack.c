@@ -10,6 +10,10 @@ static const double WINDOW_S = 0.02;
 /* Of a processor's time: above it there is none left to pack with. */
 static const double BUSY_MAX = 0.85;
 
+/* The same by what writers wait for a processor, against what they run: 1.3 where the
+ * shuffle itself takes two processors whole, 4 beside seven other programs. */
+static const double WAITED_MAX = 0.8;
+
 /* A block that shrinks to more than this share is not worth its unpacking. */
 static const double SHARE_MAX = 0.9;
 
@@ -61,8 +65,17 @@ static void decide(struct tsl_temppack *t, double wall_s, double cpu_s)
     double disk_s = wall_s / t->window_bytes / 2, most = t->write_s / t->write_bytes;
     double saved = 2 * (disk_s < most ? disk_s : most) * (1 - share);
     double cost = COST * t->pack_s / t->raw_bytes / t->nthreads;
-    t->packs =
-        share < SHARE_MAX && cpu_s < BUSY_MAX * wall_s * t->nthreads && saved > cost;
+    bool idle = cpu_s < BUSY_MAX * wall_s * t->nthreads;
+    if (t->ran_s > 0)
+        idle = idle && t->waited_s < WAITED_MAX * t->ran_s;
+    t->packs = share < SHARE_MAX && idle && saved > cost;
+}
+
+void tsl_temppack_waited(struct tsl_temppack *t, double ran_s, double waited_s)
+{
+    const double keep = 0.9;
+    t->ran_s = t->ran_s * keep + ran_s;
+    t->waited_s = t->waited_s * keep + waited_s;
 }
 
 void tsl_temppack_written(struct tsl_temppack *t, double write_s, size_t raw,

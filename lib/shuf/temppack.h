@@ -23,6 +23,7 @@ struct tsl_temppack {
     double pack_s, raw_bytes, packed_bytes;
     /* the window: what the clocks stood at when it began (0: none has), bytes since then */
     double wall, cpu, window_bytes;
+    double ran_s, waited_s; /* of the writers; 0: not known */
     bool packs;
     unsigned nblocks; /* asked for since the last one was packed */
 };
@@ -35,6 +36,9 @@ bool tsl_temppack_next(struct tsl_temppack *t);
 /* A block of raw bytes took pack_s seconds to become packed ones. */
 void tsl_temppack_packed(struct tsl_temppack *t, double pack_s, size_t raw,
                          size_t packed);
+
+/* A writer ran for ran_s seconds and waited for a processor for so many, of late. */
+void tsl_temppack_waited(struct tsl_temppack *t, double ran_s, double waited_s);
 
 /* A block of raw bytes, written as so many, took write_s seconds of one writer.  wall,
  * cpu: what the clock and the process's processor time stand at now, in seconds. */

@@ -547,6 +547,19 @@ static void closed_standard_descriptors_are_guarded(void **state)
     }
 }
 
+static void a_thread_is_told_how_long_it_ran(void **state)
+{
+    double ran, waited, later;
+    volatile unsigned x = 0;
+    (void)state;
+    if (!tsl_file_thread_times(&ran, &waited))
+        skip(); /* a kernel without CONFIG_SCHED_INFO */
+    for (unsigned i = 0; i < 20000000; i++)
+        x += i;
+    assert_true(tsl_file_thread_times(&later, &waited));
+    assert_true(later > ran && later < ran + 60 && waited >= 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -574,6 +587,7 @@ int main(void)
         TEST(free_space_is_told_or_unknown),
         TEST(the_limit_of_descriptors_is_raised),
         TEST(closed_standard_descriptors_are_guarded),
+        TEST(a_thread_is_told_how_long_it_ran),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
