@@ -86,6 +86,30 @@ int tsl_pages_map_file(const uint8_t **p, int fd, size_t bytes, const char *name
     return 0;
 }
 
+void *tsl_pages_resize(void *old, size_t old_bytes, size_t bytes, const char *what,
+                       struct tsl_err *err)
+{
+    if (!old)
+        return tsl_pages_map(bytes, what, err);
+#ifdef MREMAP_MAYMOVE
+    void *p = MAP_FAILED;
+    if (bytes && bytes <= SIZE_MAX - TSL_PAGE_BYTES)
+        p = mremap(old, whole_pages(old_bytes), whole_pages(bytes), MREMAP_MAYMOVE);
+    if (p == MAP_FAILED) {
+        tsl_err_nomem(err, bytes, what);
+        return NULL;
+    }
+    return p;
+#else
+    void *p = tsl_pages_map(bytes, what, err);
+    if (!p)
+        return NULL;
+    memcpy(p, old, old_bytes < bytes ? old_bytes : bytes);
+    tsl_pages_unmap(old, old_bytes);
+    return p;
+#endif
+}
+
 void tsl_pages_drop(void *p, size_t bytes)
 {
     uintptr_t at = (uintptr_t)p, end = at + bytes;

@@ -38,6 +38,12 @@ void tsl_mem_free(void *p);
  * bytes. */
 void *tsl_pages_map(size_t bytes, const char *what, struct tsl_err *err);
 
+/* The same memory with room for bytes, old_bytes before: old (NULL: none), from tsl_pages_map,
+ * is not to be used any more.  No second copy of it is there for a time, as tsl_mem_resize
+ * may have.  On failure NULL, and old stays as it was. */
+void *tsl_pages_resize(void *old, size_t old_bytes, size_t bytes, const char *what,
+                       struct tsl_err *err);
+
 /* Gives the memory of whole pages within [p, p + bytes) back; they read as zero
  * afterwards. */
 void tsl_pages_drop(void *p, size_t bytes);

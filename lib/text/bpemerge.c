@@ -14,6 +14,8 @@
 #define WORD_END (HOLE - 1)
 #define NONE UINT32_MAX
 
+enum { PAGES_MIN = 4 << 10 /* bytes that an array begins with */ };
+
 /* Slots that a unit has at most: long words are cut, so that a pair in one place costs no
  * scan of all. */
 enum { UNIT_SLOTS = 64, HEAP_WIDTH = 4 };
@@ -111,17 +113,19 @@ static int charge(struct tsl_bpemerge *m, size_t bytes, struct tsl_err *err)
     return 0;
 }
 
-/* As tsl_mem_grow, within the limit, and by an eighth only: large blocks grow without being
- * copied. */
+/* As tsl_mem_grow, within the limit, and of pages, that grow without being copied: by an
+ * eighth only. */
 static int grow(struct tsl_bpemerge *m, void *array, size_t *cap, size_t need,
                 size_t size, const char *what, struct tsl_err *err)
 {
     if (need <= *cap)
         return 0;
-    size_t n = need + need / 8 + 8;
+    size_t n = need + need / 8;
+    if (n * size < PAGES_MIN)
+        n = PAGES_MIN / size;
     void *old;
     memcpy(&old, array, sizeof old);
-    void *p = tsl_mem_resize(old, n, size, what, err);
+    void *p = tsl_pages_resize(old, *cap * size, n * size, what, err);
     if (!p)
         return TSL_ENOMEM;
     memcpy(array, &p, sizeof p);
@@ -158,7 +162,7 @@ static int table_resize(struct tsl_bpemerge *m, unsigned bits, struct tsl_err *e
 {
     size_t size = (size_t)1 << bits, before = m->table ? m->table_mask + 1 : 0;
     struct pair *old = m->table;
-    struct pair *table = tsl_mem_resize(NULL, size, sizeof *table, "pairs", err);
+    struct pair *table = tsl_pages_map(size * sizeof *table, "pairs", err);
     if (!table)
         return TSL_ENOMEM;
     for (size_t i = 0; i < size; i++)
@@ -176,7 +180,7 @@ static int table_resize(struct tsl_bpemerge *m, unsigned bits, struct tsl_err *e
     }
     int rc = charge(m, size * sizeof *table, err);
     m->bytes -= before * sizeof *table;
-    tsl_mem_free(old);
+    tsl_pages_unmap(old, before * sizeof *table);
     return rc;
 }
 
@@ -318,24 +322,32 @@ fail:
     return rc;
 }
 
+static void words_drop(struct tsl_bpemerge *m)
+{
+    size_t bytes = m->words ? (m->words_mask + 1) * sizeof *m->words : 0;
+    m->bytes -= bytes;
+    tsl_pages_unmap(m->words, bytes);
+    m->words = NULL;
+}
+
 void tsl_bpemerge_destroy(struct tsl_bpemerge *m)
 {
     if (!m)
         return;
-    tsl_mem_free(m->words);
-    tsl_mem_free(m->slot);
-    tsl_mem_free(m->unit);
-    tsl_mem_free(m->unit_count);
-    tsl_mem_free(m->table);
-    tsl_mem_free(m->batch);
-    tsl_mem_free(m->pool);
-    tsl_mem_free(m->heap);
-    tsl_mem_free(m->nb);
-    tsl_mem_free(m->seat);
-    tsl_mem_free(m->found);
-    tsl_mem_free(m->count);
-    tsl_mem_free(m->list_first);
-    tsl_mem_free(m->link);
+    words_drop(m);
+    tsl_pages_unmap(m->table, (m->table_mask + 1) * sizeof *m->table);
+    tsl_pages_unmap(m->slot, m->slots_cap * sizeof *m->slot);
+    tsl_pages_unmap(m->unit, m->unit_cap * sizeof *m->unit);
+    tsl_pages_unmap(m->unit_count, m->unit_count_cap * sizeof *m->unit_count);
+    tsl_pages_unmap(m->batch, m->batch_cap * sizeof *m->batch);
+    tsl_pages_unmap(m->pool, m->pool_cap * sizeof *m->pool);
+    tsl_pages_unmap(m->heap, m->heap_cap * sizeof *m->heap);
+    tsl_pages_unmap(m->seat, m->seat_cap * sizeof *m->seat);
+    tsl_pages_unmap(m->nb, m->nb_cap * sizeof *m->nb);
+    tsl_pages_unmap(m->found, m->found_cap * sizeof *m->found);
+    tsl_pages_unmap(m->count, m->ids_cap * sizeof *m->count);
+    tsl_pages_unmap(m->list_first, m->first_cap * sizeof *m->list_first);
+    tsl_pages_unmap(m->link, m->link_cap * sizeof *m->link);
     tsl_mem_free(m);
 }
 
@@ -359,7 +371,7 @@ static int words_resize(struct tsl_bpemerge *m, size_t size, struct tsl_err *err
 {
     uint32_t *old = m->words;
     size_t before = old ? m->words_mask + 1 : 0;
-    uint32_t *words = tsl_mem_alloc(size, sizeof *words, "words", err);
+    uint32_t *words = tsl_pages_map(size * sizeof *words, "words", err);
     if (!words)
         return TSL_ENOMEM;
     m->words = words;
@@ -375,16 +387,8 @@ static int words_resize(struct tsl_bpemerge *m, size_t size, struct tsl_err *err
     }
     int rc = charge(m, size * sizeof *words, err);
     m->bytes -= before * sizeof *words;
-    tsl_mem_free(old);
+    tsl_pages_unmap(old, before * sizeof *words);
     return rc;
-}
-
-static void words_drop(struct tsl_bpemerge *m)
-{
-    if (m->words)
-        m->bytes -= (m->words_mask + 1) * sizeof *m->words;
-    tsl_mem_free(m->words);
-    m->words = NULL;
 }
 
 /* 1: the word is there, and has count more; 0: it is not, and its first unit will be the
@@ -669,7 +673,7 @@ int tsl_bpemerge_start(struct tsl_bpemerge *m, const uint64_t *count, size_t nid
     if (rc == 0)
         rc = first_batches(m, fresh, err);
     m->bytes -= cap * sizeof *fresh;
-    tsl_mem_free(fresh);
+    tsl_pages_unmap(fresh, cap * sizeof *fresh);
     return rc;
 }
 

@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 #include "text/bperounds.h"
 #include "text/bytealpha.h"
+#include "text/wordstore.h"
 
 enum {
     CODES = 0x110000, /* symbols as words have them: code points, or bytes */
@@ -37,7 +38,11 @@ struct variant {
 };
 
 struct run {
-    const struct tsl_wordlist *list;
+    const struct tsl_wordlist *list; /* or, where this is NULL, */
+    const struct tsl_bpetrain_words *source;
+    struct tsl_wordstore *kept; /* what came from there: codes, not yet ids */
+    bool drained;
+    size_t nth; /* of the words, in this pass */
     const struct tsl_bpetrain_opts *o;
     uint64_t *code_count;   /* CODES */
     uint8_t *code_kinds;    /* CODES: bit k: came as variant k */
@@ -205,25 +210,72 @@ static bool is_reserved(const struct run *r, uint32_t cp)
            tsl_piecerule_reserved(cp);
 }
 
+/* A pass over all words begins.  last: there will be no other. */
+static void first_word(struct run *r, bool last)
+{
+    r->nth = 0;
+    if (r->kept && r->drained)
+        tsl_wordstore_rewind(r->kept, last);
+}
+
+static int decode_word(struct run *r, struct tsl_slice s, size_t *n, struct tsl_err *err)
+{
+    int rc =
+        tsl_mem_grow(&r->word, &r->word_cap, s.len + 1, sizeof *r->word, "a word", err);
+    *n = 0;
+    for (size_t i = 0, len; i < s.len && rc == 0; i += len) {
+        uint32_t cp = 0;
+        rc = next_code(r, s.data + i, s.data + s.len, &cp, &len, r->nth, err);
+        r->word[(*n)++] = cp;
+    }
+    return rc;
+}
+
+/* 1 and the next word's codes, to be changed at will; 0 behind the last. */
+static int next_word(struct run *r, uint32_t **word, size_t *n, uint64_t *count,
+                     struct tsl_err *err)
+{
+    struct tsl_slice s;
+    int rc;
+    if (r->drained)
+        return tsl_wordstore_next(r->kept, word, n, count, err);
+    if (r->list) {
+        if (r->nth == r->list->n)
+            return 0;
+        s = tsl_wordlist_at(r->list, r->nth);
+        *count = r->list->count[r->nth];
+    } else {
+        rc = r->source->next(r->source->ctx, &s, count, err);
+        if (rc <= 0) {
+            r->drained = true;
+            return rc < 0 ? rc : tsl_wordstore_turn(r->kept, err);
+        }
+    }
+    rc = decode_word(r, s, n, err);
+    if (rc == 0 && r->kept)
+        rc = tsl_wordstore_put(r->kept, r->word, *n, *count, err);
+    *word = r->word;
+    r->nth++;
+    return rc < 0 ? rc : 1;
+}
+
 static int count_codes(struct run *r, struct tsl_err *err)
 {
-    uint64_t total = 0;
-    for (size_t w = 0; w < r->list->n; w++) {
-        struct tsl_slice s = tsl_wordlist_at(r->list, w);
-        uint64_t count = r->list->count[w];
-        for (size_t i = 0, len; i < s.len; i += len) {
-            uint32_t cp;
-            int rc = next_code(r, s.data + i, s.data + s.len, &cp, &len, w, err);
-            if (rc < 0)
-                return rc;
+    uint64_t total = 0, count;
+    uint32_t *word;
+    size_t n;
+    int rc;
+    first_word(r, false);
+    while ((rc = next_word(r, &word, &n, &count, err)) > 0) {
+        for (size_t i = 0; i < n; i++) {
+            uint32_t cp = word[i];
             if (is_reserved(r, cp))
                 continue;
             if (count >= COUNT_MAX - total)
-                return tsl_err_set(
-                    err, TSL_EFORMAT,
-                    "counted words: counts up to word %zu make 2^62 symbols "
-                    "or more",
-                    w + 1);
+                return tsl_err_set(err, TSL_EFORMAT,
+                                   "counted words: counts up to word %zu make 2^62 "
+                                   "symbols or more",
+                                   r->nth);
             total += count;
             r->code_count[cp] += count;
             if (cp >= r->top)
@@ -231,7 +283,7 @@ static int count_codes(struct run *r, struct tsl_err *err)
         }
     }
     r->stats.symbols_all = total;
-    return 0;
+    return rc;
 }
 
 static int put_code(struct run *r, uint32_t cp, bool initial, struct tsl_err *err)
@@ -378,11 +430,11 @@ static void plain_ids(struct run *r)
     }
 }
 
-/* Variant of symbol at a word's byte i, len bytes long. */
-static inline unsigned variant(const struct run *r, size_t i, size_t len, size_t word_len)
+/* Variant of symbol i of a word of n. */
+static inline unsigned variant(const struct run *r, size_t i, size_t n)
 {
     unsigned prefix = r->o->prefix.len && i > 0;
-    unsigned suffix = r->o->suffix.len && i + len == word_len;
+    unsigned suffix = r->o->suffix.len && i + 1 == n;
     return prefix | suffix << 1;
 }
 
@@ -397,23 +449,23 @@ static int by_text(const void *a, const void *b)
 /* Which variants the words have. */
 static int find_variants(struct run *r, size_t *nvariants, struct tsl_err *err)
 {
-    size_t n = 0;
-    for (size_t w = 0; w < r->list->n; w++) {
-        struct tsl_slice s = tsl_wordlist_at(r->list, w);
-        for (size_t i = 0, len; i < s.len; i += len) {
-            uint32_t cp;
-            int rc = next_code(r, s.data + i, s.data + s.len, &cp, &len, w, err);
-            if (rc < 0)
-                return rc;
-            unsigned kind = variant(r, i, len, s.len);
-            if (kind && r->id[0][cp] && !(r->code_kinds[cp] & 1U << kind)) {
-                r->code_kinds[cp] |= (uint8_t)(1U << kind);
-                n++;
+    uint64_t count;
+    uint32_t *word;
+    size_t n;
+    int rc;
+    *nvariants = 0;
+    first_word(r, false);
+    while ((rc = next_word(r, &word, &n, &count, err)) > 0) {
+        for (size_t i = 0; i < n; i++) {
+            unsigned kind = variant(r, i, n);
+            uint8_t *kinds = &r->code_kinds[word[i]];
+            if (kind && r->id[0][word[i]] && !(*kinds & 1U << kind)) {
+                *kinds |= (uint8_t)(1U << kind);
+                ++*nvariants;
             }
         }
     }
-    *nvariants = n;
-    return 0;
+    return rc;
 }
 
 /* Symbols with prefix or suffix get ids, in byte order. */
@@ -459,53 +511,47 @@ static int add_variants(struct run *r, struct tsl_err *err)
 
 /* ---- words into symbols ---------------------------------------------------------------- */
 
-/* Hands a stretch of a word on: fn for each, with its symbols in r->word. */
-typedef int stretch_fn(struct run *r, size_t n, uint64_t count, struct tsl_err *err);
-
-/* Each word's stretches: the whole of it but for what vanishes, or, with SentencePiece's
- * ties, what stands between symbols that are not in the alphabet. */
-static int each_stretch(struct run *r, stretch_fn *fn, struct tsl_err *err)
-{
-    bool cut = r->o->ties == TSL_BPETRAIN_SPM;
-    for (size_t w = 0; w < r->list->n; w++) {
-        struct tsl_slice s = tsl_wordlist_at(r->list, w);
-        size_t n = 0;
-        int rc =
-            tsl_mem_grow(&r->word, &r->word_cap, s.len, sizeof *r->word, "a word", err);
-        if (rc < 0)
-            return rc;
-        for (size_t i = 0, len; i < s.len; i += len) {
-            uint32_t cp;
-            rc = next_code(r, s.data + i, s.data + s.len, &cp, &len, w, err);
-            if (rc < 0)
-                return rc;
-            uint32_t id = r->id[0][cp];
-            if (id) {
-                unsigned kind = variant(r, i, len, s.len);
-                r->word[n++] = (kind ? r->id[kind][cp] : id) - 1;
-            } else if (cut) {
-                rc = fn(r, n, r->list->count[w], err);
-                if (rc < 0)
-                    return rc;
-                n = 0;
-            }
-        }
-        rc = fn(r, n, r->list->count[w], err);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
-}
-
-static int hand_over(struct run *r, size_t n, uint64_t count, struct tsl_err *err)
+static int hand_over(struct run *r, const uint32_t *ids, size_t n, uint64_t count,
+                     struct tsl_err *err)
 {
     for (size_t i = 0; i < n; i++)
-        r->count[r->word[i]] += count;
+        r->count[ids[i]] += count;
     if (n < 2)
         return 0;
     r->stats.words++;
     r->stats.symbols += n;
-    return tsl_bperounds_word(r->pairs, r->word, n, count, err);
+    return tsl_bperounds_word(r->pairs, ids, n, count, err);
+}
+
+/* Each word's stretches: the whole of it but for what vanishes, or, with SentencePiece's
+ * ties, what stands between symbols that are not in the alphabet. */
+static int hand_over_all(struct run *r, struct tsl_err *err)
+{
+    bool cut = r->o->ties == TSL_BPETRAIN_SPM;
+    uint64_t count;
+    uint32_t *word;
+    size_t n;
+    int rc;
+    first_word(r, true);
+    while ((rc = next_word(r, &word, &n, &count, err)) > 0) {
+        size_t kept = 0; /* ids take the places of codes */
+        rc = 0;
+        for (size_t i = 0; i < n && rc == 0; i++) {
+            uint32_t id = r->id[0][word[i]];
+            if (id) {
+                unsigned kind = variant(r, i, n);
+                word[kept++] = (kind ? r->id[kind][word[i]] : id) - 1;
+            } else if (cut) {
+                rc = hand_over(r, word, kept, count, err);
+                kept = 0;
+            }
+        }
+        if (rc == 0)
+            rc = hand_over(r, word, kept, count, err);
+        if (rc < 0)
+            break;
+    }
+    return rc;
 }
 
 /* ---- which pair is best ---------------------------------------------------------------- */
@@ -825,7 +871,9 @@ static int start_pairs(struct run *r, struct tsl_err *err)
     };
     int rc = tsl_bperounds_create(&r->pairs, &p, err);
     if (rc == 0)
-        rc = each_stretch(r, hand_over, err);
+        rc = hand_over_all(r, err);
+    tsl_wordstore_destroy(r->kept);
+    r->kept = NULL;
     if (rc == 0)
         rc = tsl_bperounds_start(r->pairs, r->count, r->n, err);
     return rc;
@@ -839,6 +887,7 @@ static void run_fini(struct run *r)
         tsl_pages_unmap(r->id[i], CODES * sizeof *r->id[i]);
     tsl_mem_free(r->codes);
     tsl_mem_free(r->word);
+    tsl_wordstore_destroy(r->kept);
     tsl_mem_free(r->bytes);
     tsl_mem_free(r->end);
     tsl_mem_free(r->count);
@@ -848,27 +897,42 @@ static void run_fini(struct run *r)
     tsl_bperounds_destroy(r->pairs);
 }
 
+static int run_all(struct run *r, struct tsl_bpetrain **out, struct tsl_err *err)
+{
+    const struct tsl_bpetrain_opts *o = r->o;
+    double began = seconds();
+    int rc = check(o, err);
+    if (rc == 0)
+        rc = prepare(r, err);
+    if (rc == 0)
+        rc = start_pairs(r, err);
+    double counted = seconds();
+    if (rc == 0 && o->progress) {
+        atomic_store_explicit(&o->progress->tokens, r->n, memory_order_relaxed);
+        atomic_store_explicit(&o->progress->target, o->size, memory_order_relaxed);
+    }
+    if (rc == 0)
+        rc = merge(r, err);
+    r->stats.count_seconds = counted - began;
+    r->stats.merge_seconds = seconds() - counted;
+    if (rc == 0)
+        rc = result(r, out, err);
+    run_fini(r);
+    return rc;
+}
+
 int tsl_bpetrain_run(struct tsl_bpetrain **out, const struct tsl_wordlist *list,
                      const struct tsl_bpetrain_opts *o, struct tsl_err *err)
 {
     struct run r = { .list = list, .o = o };
-    double began = seconds();
-    int rc = check(o, err);
-    if (rc == 0)
-        rc = prepare(&r, err);
-    if (rc == 0)
-        rc = start_pairs(&r, err);
-    double counted = seconds();
-    if (rc == 0 && o->progress) {
-        atomic_store_explicit(&o->progress->tokens, r.n, memory_order_relaxed);
-        atomic_store_explicit(&o->progress->target, o->size, memory_order_relaxed);
-    }
-    if (rc == 0)
-        rc = merge(&r, err);
-    r.stats.count_seconds = counted - began;
-    r.stats.merge_seconds = seconds() - counted;
-    if (rc == 0)
-        rc = result(&r, out, err);
-    run_fini(&r);
-    return rc;
+    return run_all(&r, out, err);
+}
+
+int tsl_bpetrain_stream(struct tsl_bpetrain **out, const struct tsl_bpetrain_words *words,
+                        const struct tsl_bpetrain_opts *o, struct tsl_err *err)
+{
+    struct run r = { .source = words, .o = o };
+    struct tsl_wordstore_opts kept = { o->memory / 4, o->dirs, o->memory ? o->ndirs : 0 };
+    int rc = tsl_wordstore_create(&r.kept, &kept, err);
+    return rc < 0 ? rc : run_all(&r, out, err);
 }

@@ -146,6 +146,15 @@ static inline struct tsl_slice tsl_bpetrain_token(const struct tsl_bpetrain *t, 
  * UTF-8 where symbols are characters; counts that add up to 2^62 or more.  TSL_ENOMEM. */
 int tsl_bpetrain_run(struct tsl_bpetrain **out, const struct tsl_wordlist *list,
                      const struct tsl_bpetrain_opts *o, struct tsl_err *err);
+/* Words one by one: 1 and a word, lent until the next call, 0 behind the last, or an error. */
+struct tsl_bpetrain_words {
+    int (*next)(void *ctx, struct tsl_slice *word, uint64_t *count, struct tsl_err *err);
+    void *ctx;
+};
+/* The same of words that are asked for once, and need not be in memory. */
+int tsl_bpetrain_stream(struct tsl_bpetrain **out, const struct tsl_bpetrain_words *words,
+                        const struct tsl_bpetrain_opts *o, struct tsl_err *err);
+
 /* NULL is fine. */
 void tsl_bpetrain_destroy(struct tsl_bpetrain *t);
 

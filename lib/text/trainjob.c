@@ -57,7 +57,8 @@ int tsl_trainjob_cut(const struct tsl_trainspec *spec, struct tsl_wordcut *cut,
 struct job {
     const struct tsl_trainjob_opts *o;
     struct tsl_trainjob_stats *st;
-    struct tsl_wordlist list;
+    struct tsl_wordcount *wc; /* while words are asked for */
+    struct tsl_wordlist list; /* Unigram's */
     struct tsl_bpetrain *bpe;
     struct tsl_unitrain *uni;
 };
@@ -87,38 +88,63 @@ static int too_many_words(const struct tsl_trainjob_opts *o, size_t n,
                        n, o->count.memory >> 20);
 }
 
-/* All words that are not too rare, while they fit. */
-static int list_words(struct job *j, struct tsl_wordcount *wc, struct tsl_err *err)
+/* 1 and a word that is not too rare, 0 behind the last one, and then the count's memory is
+ * free. */
+static int next_word(void *ctx, struct tsl_slice *word, uint64_t *count,
+                     struct tsl_err *err)
 {
+    struct job *j = ctx;
     const struct tsl_trainjob_opts *o = j->o;
-    struct tsl_wordlist_maker m = { 0 };
-    struct tsl_slice word;
-    uint64_t count;
-    size_t most = room_bytes(o) / 2;
     int rc;
-    while ((rc = tsl_wordcount_next(wc, &word, &count, err)) > 0) {
-        if (count < o->min_count) {
+    while ((rc = tsl_wordcount_next(j->wc, word, count, err)) > 0) {
+        if (*count < o->min_count) {
             j->st->rare_words++;
             continue;
         }
+        if (o->progress && j->st->words % 1024 == 0)
+            atomic_store(&o->progress->words, j->st->words);
+        j->st->words++;
+        return 1;
+    }
+    if (rc < 0)
+        return rc;
+    j->st->sort = tsl_wordcount_stats(j->wc);
+    tsl_wordcount_destroy(j->wc);
+    j->wc = NULL;
+    if (o->progress)
+        atomic_store(&o->progress->words, j->st->words);
+    step(o, TSL_TRAINJOB_TRAIN);
+    if (j->st->words)
+        return 0;
+    return tsl_err_set(err, TSL_EUSAGE,
+                       j->st->rare_words ? "no word is left: all came fewer than %" PRIu64
+                                           " times"
+                                         : "no words to train on",
+                       o->min_count);
+}
+
+/* All words, while they fit: Unigram looks at them again and again. */
+static int list_words(struct job *j, struct tsl_err *err)
+{
+    struct tsl_wordlist_maker m = { 0 };
+    struct tsl_slice word;
+    uint64_t count;
+    size_t most = room_bytes(j->o) / 2;
+    int rc;
+    while ((rc = next_word(j, &word, &count, err)) > 0) {
         if (m.nbytes + 16 * m.n > most)
-            rc = too_many_words(o, m.n, err);
+            rc = too_many_words(j->o, m.n, err);
         else
             rc = tsl_wordlist_put(&m, word, count, err);
         if (rc < 0)
             break;
-        if (o->progress && m.n % 1024 == 0)
-            atomic_store(&o->progress->words, m.n);
     }
     if (rc < 0) {
         tsl_wordlist_drop(&m);
         return rc;
     }
     tsl_wordlist_finish(&m, &j->list);
-    j->st->words = j->list.n;
     j->st->list_bytes = tsl_wordlist_bytes(&j->list);
-    if (o->progress)
-        atomic_store(&o->progress->words, j->list.n);
     return 0;
 }
 
@@ -127,7 +153,6 @@ static int count_words(struct job *j, struct tsl_err *err)
     const struct tsl_trainjob_opts *o = j->o;
     struct tsl_countjob_opts c = o->count;
     struct tsl_wordcut cut;
-    struct tsl_wordcount *wc = NULL;
     int rc = tsl_trainjob_cut(&o->spec, &cut, err);
     if (rc < 0)
         return rc;
@@ -138,20 +163,8 @@ static int count_words(struct job *j, struct tsl_err *err)
     if (tsl_countjob_plan(&c, &plan, NULL) < 0)
         c.memory = o->count.memory;
     c.progress = o->progress ? &o->progress->count : NULL;
-    rc = tsl_countjob_run(&c, &wc, &j->st->count, err);
-    step(o, TSL_TRAINJOB_MERGE);
-    if (rc == 0)
-        rc = list_words(j, wc, err);
-    if (rc == 0)
-        j->st->sort = tsl_wordcount_stats(wc);
-    tsl_wordcount_destroy(wc);
+    rc = tsl_countjob_run(&c, &j->wc, &j->st->count, err);
     tsl_wordcut_fini(&cut);
-    if (rc == 0 && j->list.n == 0)
-        rc = tsl_err_set(err, TSL_EUSAGE,
-                         j->st->rare_words
-                             ? "no word is left: all came fewer than %" PRIu64 " times"
-                             : "no words to train on",
-                         o->min_count);
     return rc;
 }
 
@@ -209,7 +222,10 @@ static int run_bpe(struct job *j, const struct tsl_slice *specials, size_t memor
         b.max_token_length = 0;
     }
     b.memory = memory;
-    int rc = tsl_bpetrain_run(&j->bpe, &j->list, &b, err);
+    b.dirs = o->count.dirs;
+    b.ndirs = o->count.ndirs;
+    const struct tsl_bpetrain_words words = { next_word, j };
+    int rc = tsl_bpetrain_stream(&j->bpe, &words, &b, err);
     if (rc < 0)
         return rc;
     const struct tsl_bpetrain *t = j->bpe;
@@ -276,16 +292,19 @@ static int run_unigram(struct job *j, const struct tsl_slice *specials, size_t m
 static int train(struct job *j, struct tsl_err *err)
 {
     double start = tsl_seconds();
-    size_t room = room_bytes(j->o), words = (size_t)j->st->list_bytes;
-    if (room <= words)
-        return too_many_words(j->o, j->list.n, err);
+    bool unigram = j->o->spec.kind == TSL_TRAIN_UNIGRAM;
     struct tsl_err why = { 0 };
     struct tsl_slice *specials = all_specials(&j->o->spec, err);
-    if (!specials)
-        return TSL_ENOMEM;
-    int rc = j->o->spec.kind == TSL_TRAIN_UNIGRAM
-                 ? run_unigram(j, specials, room - words, &why)
-                 : run_bpe(j, specials, room - words, &why);
+    int rc = specials ? 0 : TSL_ENOMEM;
+    step(j->o, TSL_TRAINJOB_MERGE);
+    if (rc == 0 && unigram)
+        rc = list_words(j, err);
+    size_t room = room_bytes(j->o), words = (size_t)j->st->list_bytes;
+    if (rc == 0 && room <= words)
+        rc = too_many_words(j->o, j->list.n, err);
+    if (rc == 0)
+        rc = unigram ? run_unigram(j, specials, room - words, &why)
+                     : run_bpe(j, specials, room, &why);
     tsl_mem_free(specials);
     if (rc < 0)
         tsl_err_set(err, rc, "%s%s", why.msg, rc == TSL_ENOMEM ? " " WAY_OUT : "");
@@ -313,7 +332,6 @@ int tsl_trainjob_run(const struct tsl_trainjob_opts *o, struct tsl_trainjob_stat
     int rc = tsl_trainfiles_check(o->dir, &o->spec, err);
     if (rc == 0)
         rc = count_words(&j, err);
-    step(o, TSL_TRAINJOB_TRAIN);
     if (rc == 0)
         rc = train(&j, err);
     step(o, TSL_TRAINJOB_WRITE);
@@ -322,6 +340,7 @@ int tsl_trainjob_run(const struct tsl_trainjob_opts *o, struct tsl_trainjob_stat
     tsl_bpetrain_destroy(j.bpe);
     tsl_unitrain_destroy(j.uni);
     tsl_wordlist_fini(&j.list);
+    tsl_wordcount_destroy(j.wc);
     st->seconds = tsl_seconds() - start;
     return rc;
 }

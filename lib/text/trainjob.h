@@ -5,8 +5,9 @@
  * Order: the vocabulary depends on the words' counts and the options alone: not on memory,
  *   threads, the order of the files, or on which of them were counted before.
  * Memory: opts.count.memory, with what the process holds already.  While words are counted,
- *   half of it; then the words, and what training says on top.  What does not fit is
- *   TSL_ENOMEM that says how much it takes.
+ *   half of it.  BPE and WordPiece train in as much as there is, with words in temporary
+ *   space (bperounds.h); Unigram and WordPiece by likelihood hold all words, and what does
+ *   not fit is TSL_ENOMEM that says how much it takes.
  * Threads: as countjob.h's and the trainers'. */
 #ifndef TSL_TRAINJOB_H
 #define TSL_TRAINJOB_H
