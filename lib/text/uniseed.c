@@ -384,17 +384,19 @@ static void find_threshold(struct finder *f, size_t n)
     f->nequal = n;
 }
 
-/* Leaves seed_size nodes and the characters; of equal ones the first. */
+/* Leaves seed_size nodes, all characters among them; of equal ones the first. */
 static size_t keep_nodes(struct finder *f)
 {
-    size_t all = 0, kept = 0, nequal;
+    size_t all = 0, kept = 0, nequal, room = f->o->seed_size;
+    for (size_t b = 0; b < f->t->nchars && room; b++)
+        room -= f->buckets[b].nnodes > 0;
     for (size_t b = 0; b < f->t->nchars; b++)
         all += f->buckets[b].nnodes ? f->buckets[b].nnodes - 1 : 0;
     f->score_min = 0;
     f->nequal = SIZE_MAX;
-    if (all > f->o->seed_size && f->o->seed_size)
-        find_threshold(f, f->o->seed_size);
-    else if (all > f->o->seed_size)
+    if (all > room && room)
+        find_threshold(f, room);
+    else if (all > room)
         f->score_min = UINT64_MAX;
     nequal = f->nequal;
     for (size_t b = 0; b < f->t->nchars; b++) {

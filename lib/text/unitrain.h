@@ -48,7 +48,7 @@ struct tsl_unitrain_progress {
 
 struct tsl_unitrain_opts {
     size_t size;            /* of the vocabulary, what the caller puts first included */
-    size_t seed_size;       /* pieces to begin with, characters aside; 1,000,000 */
+    size_t seed_size;       /* pieces to begin with, characters included; 1,000,000 */
     double shrink;          /* share of the pieces that a round keeps; 0.75 */
     unsigned em_steps;      /* in a round; 2 */
     size_t max_piece_chars; /* 16 */
