@@ -1,6 +1,7 @@
 #include "cli_progress.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -22,12 +23,12 @@ static struct {
     uint64_t read_at_write;
 } s;
 
-static volatile sig_atomic_t asked;
+static atomic_bool asked; /* by a signal, on any thread; without a lock */
 
 static void on_ask(int sig)
 {
     (void)sig;
-    asked = 1;
+    atomic_store(&asked, true);
 }
 
 static void on_death(int sig)
@@ -98,8 +99,7 @@ static void progress_main(void *arg)
         int over = tsl_cond_wait_ms(&s.changed, &s.lock, wait);
         if (s.stop)
             break;
-        if (asked) {
-            asked = 0;
+        if (atomic_exchange(&asked, false)) {
             print_line(true);
         } else if (over && s.line) {
             s.shown = true;
