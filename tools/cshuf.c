@@ -870,7 +870,8 @@ int main(int argc, char **argv)
         .memory = cli_memory(),
     };
     size_t n;
-    given.memory = tool.memory / 4;
+    /* of very little (ulimit -v), the program and its threads' stacks take most */
+    given.memory = tool.memory / (tool.memory < 64 << 20 ? 16 : 4);
     char **operands = cli_parse(&tool, argc, argv, &n);
     check_operands(&given, operands, n);
     choose_frame(&given, &j);
