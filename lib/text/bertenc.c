@@ -591,6 +591,75 @@ static const uint8_t *threes_plain(const struct tsl_bertenc_model *m, struct sca
 
 #ifdef X86
 
+/* What a scan of ASCII writes, held in registers. */
+struct ascii_out {
+    uint16_t *begin, *stop;
+    size_t at;
+    uint64_t in; /* within a word: 1 */
+};
+
+TSL_INLINE struct ascii_out ascii_begin(const struct scan *s)
+{
+    return (struct ascii_out){ s->begin + s->nbegin, s->end + s->nend, s->nnorm,
+                               s->nbegin > s->nend };
+}
+
+TSL_INLINE void ascii_end(struct scan *s, const struct ascii_out *o)
+{
+    s->nbegin = (size_t)(o->begin - s->begin);
+    s->nend = (size_t)(o->stop - s->end);
+    s->nnorm = o->at;
+    s->run = NO_RUN;
+}
+
+/* Of n bytes, 1 to 64: bits for those of words and those that stand alone. */
+struct ascii_block {
+    uint64_t word, alone;
+    size_t n;
+};
+
+struct ascii_edges {
+    uint64_t begins, ends;
+};
+
+TSL_INLINE struct ascii_edges ascii_edges(const struct ascii_block *k,
+                                          struct ascii_out *o)
+{
+    uint64_t valid = ~UINT64_C(0) >> (64 - k->n), w = k->word & valid,
+             a = k->alone & valid, before = w << 1 | o->in;
+    o->in = w >> (k->n - 1) & 1;
+    return (struct ascii_edges){ (w & ~before) | a, ((~w & before) | a << 1) & valid };
+}
+
+/* What stands alone at the end of the block ends there, too. */
+TSL_INLINE void ascii_advance(const struct ascii_block *k, struct ascii_out *o)
+{
+    o->at += k->n;
+    *o->stop = (uint16_t)o->at;
+    o->stop += k->alone >> (k->n - 1) & 1;
+}
+
+/* The places of the bits, counted from base on; returns how many.  Stores up to 64. */
+TARGET_AVX512 TSL_INLINE unsigned put_places_avx512(uint16_t *to, uint64_t bits,
+                                                    size_t base)
+{
+    const __m512i places =
+        _mm512_set_epi8(63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48,
+                        47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36, 35, 34, 33, 32,
+                        31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16,
+                        15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const __m512i from = _mm512_set1_epi16((short)base);
+    unsigned n = (unsigned)__builtin_popcountll(bits);
+    __m512i x = _mm512_maskz_compress_epi8(bits, places);
+    _mm512_storeu_si512(
+        to, _mm512_add_epi16(from, _mm512_cvtepu8_epi16(_mm512_castsi512_si256(x))));
+    if (TSL_UNLIKELY(n > 31))
+        _mm512_storeu_si512(
+            to + 32, _mm512_add_epi16(
+                         from, _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(x, 1))));
+    return n;
+}
+
 TARGET_AVX512 static const uint8_t *ascii_avx512(const struct tsl_bertenc_model *m,
                                                  struct scan *s, const uint8_t *p,
                                                  const uint8_t *end)
@@ -602,18 +671,11 @@ TARGET_AVX512 static const uint8_t *ascii_avx512(const struct tsl_bertenc_model 
                   is_word = _mm512_set1_epi8(ASCII_WORD),
                   is_alone = _mm512_set1_epi8(ASCII_ALONE),
                   is_other = _mm512_set1_epi8(ASCII_OTHER);
-    const __m512i places =
-        _mm512_set_epi8(63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48,
-                        47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36, 35, 34, 33, 32,
-                        31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16,
-                        15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    uint16_t *begin = s->begin + s->nbegin, *stop = s->end + s->nend;
-    size_t at = s->nnorm;
-    uint64_t in = s->nbegin > s->nend;
+    struct ascii_out o = ascii_begin(s);
     while (p < end) {
         size_t len = end - p < 64 ? (size_t)(end - p) : 64;
         __m512i v, class;
-        uint64_t bad, valid;
+        uint64_t bad;
         if (TSL_LIKELY(len == 64)) {
             v = _mm512_loadu_si512(p);
             class = _mm512_permutex2var_epi8(class_lo, v, class_hi);
@@ -625,54 +687,24 @@ TARGET_AVX512 static const uint8_t *ascii_avx512(const struct tsl_bertenc_model 
             bad = _mm512_movepi8_mask(v) | _mm512_test_epi8_mask(class, is_other) |
                   ~UINT64_C(0) << len;
         }
-        _mm512_storeu_si512(s->norm + at,
+        _mm512_storeu_si512(s->norm + o.at,
                             _mm512_permutex2var_epi8(lower_lo, v, lower_hi));
-        uint64_t w = _mm512_test_epi8_mask(class, is_word),
-                 a = _mm512_test_epi8_mask(class, is_alone);
-        size_t n = 64;
+        struct ascii_block k = { _mm512_test_epi8_mask(class, is_word),
+                                 _mm512_test_epi8_mask(class, is_alone), 64 };
         if (TSL_UNLIKELY(bad)) {
-            n = (size_t)__builtin_ctzll(bad);
-            if (!n)
+            k.n = (size_t)__builtin_ctzll(bad);
+            if (!k.n)
                 break;
         }
-        valid = ~UINT64_C(0) >> (64 - n);
-        w &= valid;
-        a &= valid;
-        uint64_t before = w << 1 | in;
-        uint64_t begins = (w & ~before) | a, ends = ((~w & before) | a << 1) & valid;
-        in = w >> (n - 1) & 1;
-        const __m512i base = _mm512_set1_epi16((short)at);
-        unsigned nb = (unsigned)__builtin_popcountll(begins),
-                 ne = (unsigned)__builtin_popcountll(ends);
-        __m512i b = _mm512_maskz_compress_epi8(begins, places),
-                e = _mm512_maskz_compress_epi8(ends, places);
-        _mm512_storeu_si512(
-            begin,
-            _mm512_add_epi16(base, _mm512_cvtepu8_epi16(_mm512_castsi512_si256(b))));
-        _mm512_storeu_si512(stop, _mm512_add_epi16(base, _mm512_cvtepu8_epi16(
-                                                             _mm512_castsi512_si256(e))));
-        if (TSL_UNLIKELY((nb | ne) > 31)) {
-            _mm512_storeu_si512(
-                begin + 32, _mm512_add_epi16(base, _mm512_cvtepu8_epi16(
-                                                       _mm512_extracti64x4_epi64(b, 1))));
-            _mm512_storeu_si512(
-                stop + 32, _mm512_add_epi16(base, _mm512_cvtepu8_epi16(
-                                                      _mm512_extracti64x4_epi64(e, 1))));
-        }
-        begin += nb;
-        stop += ne;
-        at += n;
-        p += n;
-        /* what stands alone at the end of the block ends there, too */
-        *stop = (uint16_t)at;
-        stop += a >> (n - 1) & 1;
-        if (n < 64)
+        struct ascii_edges e = ascii_edges(&k, &o);
+        o.begin += put_places_avx512(o.begin, e.begins, o.at);
+        o.stop += put_places_avx512(o.stop, e.ends, o.at);
+        ascii_advance(&k, &o);
+        p += k.n;
+        if (k.n < 64)
             break;
     }
-    s->nbegin = (size_t)(begin - s->begin);
-    s->nend = (size_t)(stop - s->end);
-    s->nnorm = at;
-    s->run = NO_RUN;
+    ascii_end(s, &o);
     return p;
 }
 
@@ -738,81 +770,69 @@ static const uint8_t *threes_avx512(const struct tsl_bertenc_model *m, struct sc
     return p;
 }
 
+/* Looks at 32 bytes, writes them in lower case, and adds their bits at `half`; *bad: those
+ * that end the scan. */
+TARGET_AVX2 TSL_INLINE void classify_avx2(const uint8_t *p, uint8_t *norm,
+                                          __m256i to_lower, unsigned half,
+                                          struct ascii_block *k, uint64_t *bad)
+{
+    __m256i v = _mm256_loadu_si256((const __m256i *)p);
+    __m256i fold = _mm256_or_si256(v, _mm256_set1_epi8(0x20));
+    /* signed: bytes from 0x80 on are below all */
+    __m256i alpha = _mm256_and_si256(_mm256_cmpgt_epi8(fold, _mm256_set1_epi8('a' - 1)),
+                                     _mm256_cmpgt_epi8(_mm256_set1_epi8('z' + 1), fold));
+    __m256i digit = _mm256_and_si256(_mm256_cmpgt_epi8(v, _mm256_set1_epi8('0' - 1)),
+                                     _mm256_cmpgt_epi8(_mm256_set1_epi8('9' + 1), v));
+    __m256i upper = _mm256_and_si256(alpha, _mm256_cmpgt_epi8(_mm256_set1_epi8('a'), v));
+    __m256i blank =
+        _mm256_or_si256(_mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8(' ')),
+                                        _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\n'))),
+                        _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('\t')),
+                                        _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\r'))));
+    __m256i other = _mm256_andnot_si256(
+        blank, _mm256_or_si256(_mm256_cmpgt_epi8(_mm256_set1_epi8(' '), v),
+                               _mm256_cmpeq_epi8(v, _mm256_set1_epi8(127))));
+    __m256i word = _mm256_or_si256(alpha, digit);
+    __m256i rest = _mm256_or_si256(_mm256_or_si256(word, blank), other);
+    _mm256_storeu_si256((__m256i *)norm,
+                        _mm256_add_epi8(v, _mm256_and_si256(upper, to_lower)));
+    k->word |= (uint64_t)(uint32_t)_mm256_movemask_epi8(word) << half;
+    k->alone |= (uint64_t)(uint32_t)~_mm256_movemask_epi8(rest) << half;
+    *bad |= (uint64_t)(uint32_t)_mm256_movemask_epi8(other) << half;
+}
+
+TARGET_AVX2 TSL_INLINE uint16_t *put_places_avx2(uint16_t *to, uint64_t bits, size_t base)
+{
+    for (; bits; bits &= bits - 1)
+        *to++ = (uint16_t)(base + (size_t)__builtin_ctzll(bits));
+    return to;
+}
+
 TARGET_AVX2 static const uint8_t *ascii_avx2(const struct tsl_bertenc_model *m,
                                              struct scan *s, const uint8_t *p,
                                              const uint8_t *end)
 {
-    uint16_t *begin = s->begin + s->nbegin, *stop = s->end + s->nend;
-    size_t at = s->nnorm;
-    uint64_t in = s->nbegin > s->nend;
+    struct ascii_out o = ascii_begin(s);
     const __m256i to_lower = _mm256_set1_epi8(m->lower['A'] != 'A' ? 0x20 : 0);
-    while (end - p >= 64) {
-        uint64_t w = 0, a = 0, bad = 0;
-        for (unsigned half = 0; half < 64; half += 32) {
-            __m256i v = _mm256_loadu_si256((const __m256i *)(p + half));
-            __m256i fold = _mm256_or_si256(v, _mm256_set1_epi8(0x20));
-            /* signed: bytes from 0x80 on are below all */
-            __m256i alpha =
-                _mm256_and_si256(_mm256_cmpgt_epi8(fold, _mm256_set1_epi8('a' - 1)),
-                                 _mm256_cmpgt_epi8(_mm256_set1_epi8('z' + 1), fold));
-            __m256i digit =
-                _mm256_and_si256(_mm256_cmpgt_epi8(v, _mm256_set1_epi8('0' - 1)),
-                                 _mm256_cmpgt_epi8(_mm256_set1_epi8('9' + 1), v));
-            __m256i upper =
-                _mm256_and_si256(alpha, _mm256_cmpgt_epi8(_mm256_set1_epi8('a'), v));
-            __m256i blank = _mm256_or_si256(
-                _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8(' ')),
-                                _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\n'))),
-                _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('\t')),
-                                _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\r'))));
-            __m256i other = _mm256_andnot_si256(
-                blank, _mm256_or_si256(_mm256_cmpgt_epi8(_mm256_set1_epi8(' '), v),
-                                       _mm256_cmpeq_epi8(v, _mm256_set1_epi8(127))));
-            __m256i word = _mm256_or_si256(alpha, digit);
-            __m256i rest = _mm256_or_si256(_mm256_or_si256(word, blank), other);
-            _mm256_storeu_si256((__m256i *)(s->norm + at + half),
-                                _mm256_add_epi8(v, _mm256_and_si256(upper, to_lower)));
-            w |= (uint64_t)(uint32_t)_mm256_movemask_epi8(word) << half;
-            a |= (uint64_t)(uint32_t)~_mm256_movemask_epi8(rest) << half;
-            bad |= (uint64_t)(uint32_t)_mm256_movemask_epi8(other) << half;
-        }
-        size_t n = 64;
-        if (bad) {
-            n = (size_t)__builtin_ctzll(bad);
-            if (!n)
-                goto out;
-        }
-        uint64_t valid = ~UINT64_C(0) >> (64 - n);
-        w &= valid;
-        a &= valid;
-        uint64_t before = w << 1 | in;
-        uint64_t begins = (w & ~before) | a, ends = ((~w & before) | a << 1) & valid;
-        in = w >> (n - 1) & 1;
-        unsigned nb = (unsigned)__builtin_popcountll(begins),
-                 ne = (unsigned)__builtin_popcountll(ends);
-        for (uint16_t *to = begin; begins; begins &= begins - 1)
-            *to++ = (uint16_t)(at + (size_t)__builtin_ctzll(begins));
-        for (uint16_t *to = stop; ends; ends &= ends - 1)
-            *to++ = (uint16_t)(at + (size_t)__builtin_ctzll(ends));
-        begin += nb;
-        stop += ne;
-        at += n;
-        p += n;
-        *stop = (uint16_t)at;
-        stop += a >> (n - 1) & 1;
-        if (n < 64)
-            goto out;
+    bool stopped = false;
+    while (!stopped && end - p >= 64) {
+        struct ascii_block k = { 0, 0, 64 };
+        uint64_t bad = 0;
+        for (unsigned half = 0; half < 64; half += 32)
+            classify_avx2(p + half, s->norm + o.at + half, to_lower, half, &k, &bad);
+        stopped = bad;
+        if (bad)
+            k.n = (size_t)__builtin_ctzll(bad);
+        if (!k.n)
+            break;
+        struct ascii_edges e = ascii_edges(&k, &o);
+        o.begin = put_places_avx2(o.begin, e.begins, o.at);
+        o.stop = put_places_avx2(o.stop, e.ends, o.at);
+        ascii_advance(&k, &o);
+        p += k.n;
     }
-    s->nbegin = (size_t)(begin - s->begin);
-    s->nend = (size_t)(stop - s->end);
-    s->nnorm = at;
-    return ascii_plain(m, s, p, end);
-out:
-    s->nbegin = (size_t)(begin - s->begin);
-    s->nend = (size_t)(stop - s->end);
-    s->nnorm = at;
-    s->run = NO_RUN;
-    return p;
+    ascii_end(s, &o);
+    return stopped ? p : ascii_plain(m, s, p, end);
 }
 
 #endif
@@ -845,83 +865,99 @@ static void end_word(struct scan *s)
         s->end[s->nend++] = (uint16_t)s->nnorm;
 }
 
+/* What comes now is part of a word. */
+TSL_INLINE void begin_word(struct scan *s)
+{
+    if (s->nbegin == s->nend)
+        s->begin[s->nbegin++] = (uint16_t)s->nnorm;
+    s->run = NO_RUN;
+}
+
+/* The character at p, of *len bytes, as the table has it; U+FFFD for what is none. */
+TSL_INLINE uint32_t take_entry(const struct tsl_bertenc_model *m, struct scan *s,
+                               const uint8_t *p, const uint8_t *end, size_t *len)
+{
+    uint32_t cp;
+    *len = tsl_utf8_decode(p, end, &cp);
+    if (TSL_LIKELY(cp != TSL_UTF8_BAD))
+        return entry_of(m, cp);
+    s->invalid++;
+    uint32_t entry = entry_of(m, TSL_UTF8_REPLACEMENT);
+    if (entry == ENTRY_SAME) /* but not as it is */
+        entry = ENTRY_SHORT | 3 << ENTRY_SHIFT | 0xbdbfef00U;
+    return entry;
+}
+
+/* Takes the character at *p; with one of three bytes that stands alone, others like it
+ * behind it.  false: the long way must see to it. */
+TSL_INLINE bool take_char(struct coder *c, const struct scan_fns *f,
+                          struct tsl_slice text, const uint8_t **p, const uint8_t *end)
+{
+    const struct tsl_bertenc_model *m = c->m;
+    struct scan *s = &c->s;
+    size_t len;
+    uint32_t entry = take_entry(m, s, *p, end, &len);
+    switch (entry & ENTRY_KIND) {
+    case ENTRY_SAME:
+        begin_word(s);
+        memcpy(s->norm + s->nnorm, *p, len);
+        s->nnorm += len;
+        break;
+    case ENTRY_SHORT:
+        begin_word(s);
+        tsl_store32(s->norm + s->nnorm, entry >> 8);
+        s->nnorm += entry >> ENTRY_SHIFT & 3;
+        break;
+    case ENTRY_LONG: {
+        const uint8_t *record = m->longs.bytes + (entry >> ENTRY_SHIFT);
+        begin_word(s);
+        memcpy(s->norm + s->nnorm, record + 1, TSL_BERTFOLD_BYTES);
+        s->nnorm += *record;
+        break;
+    }
+    case ENTRY_SIGMA:
+        begin_word(s);
+        s->nnorm += tsl_utf8_encode(
+            s->norm + s->nnorm,
+            tsl_bertnorm_sigma(&m->norm, text, (size_t)(*p - text.data), c->around));
+        break;
+    case ENTRY_SPACE: end_word(s); break;
+    case ENTRY_ALONE: {
+        end_word(s);
+        size_t before = s->ndirect;
+        s->direct[s->ndirect] = entry >> ENTRY_SHIFT;
+        s->unknown += s->direct[s->ndirect++] == m->unk;
+        if (len == 3)
+            *p = f->threes(m, s, *p + 3, end) - 3;
+        add_run(s, before);
+        break;
+    }
+    case ENTRY_MIXED: return false;
+    default: break; /* ENTRY_DROP */
+    }
+    *p += len;
+    return true;
+}
+
 /* Takes text.data[from, to), at most SEGMENT_BYTES, for which there is room.  false: there
  * is something in it that the long way must see to.  It begins and ends where words do,
  * unless not ends_word. */
 static bool scan_segment(struct coder *c, struct tsl_slice text, size_t from, size_t to,
                          bool ends_word)
 {
-    const struct tsl_bertenc_model *m = c->m;
-    const struct scan_fns *f = &scan_fns[m->cpu];
+    const struct scan_fns *f = &scan_fns[c->m->cpu];
     struct scan *s = &c->s;
     const uint8_t *p = text.data + from, *end = text.data + to;
     s->run = NO_RUN; /* what is taken back if this fails must not lie in an older run */
     while (p < end) {
         if (*p < 128) {
-            p = f->ascii(m, s, p, end);
+            p = f->ascii(c->m, s, p, end);
             if (p == end)
                 break;
         }
         do {
-            uint32_t cp, entry;
-            size_t len = tsl_utf8_decode(p, end, &cp);
-            if (TSL_UNLIKELY(cp == TSL_UTF8_BAD)) {
-                cp = TSL_UTF8_REPLACEMENT;
-                s->invalid++;
-                entry = entry_of(m, cp);
-                if (entry == ENTRY_SAME) /* but not as it is */
-                    entry = ENTRY_SHORT | 3 << ENTRY_SHIFT | 0xbdbfef00U;
-            } else {
-                entry = entry_of(m, cp);
-            }
-            switch (entry & ENTRY_KIND) {
-            case ENTRY_SAME:
-                if (s->nbegin == s->nend)
-                    s->begin[s->nbegin++] = (uint16_t)s->nnorm;
-                memcpy(s->norm + s->nnorm, p, len);
-                s->nnorm += len;
-                s->run = NO_RUN;
-                break;
-            case ENTRY_SHORT:
-                if (s->nbegin == s->nend)
-                    s->begin[s->nbegin++] = (uint16_t)s->nnorm;
-                tsl_store32(s->norm + s->nnorm, entry >> 8);
-                s->nnorm += entry >> ENTRY_SHIFT & 3;
-                s->run = NO_RUN;
-                break;
-            case ENTRY_LONG: {
-                const uint8_t *record = m->longs.bytes + (entry >> ENTRY_SHIFT);
-                if (s->nbegin == s->nend)
-                    s->begin[s->nbegin++] = (uint16_t)s->nnorm;
-                memcpy(s->norm + s->nnorm, record + 1, TSL_BERTFOLD_BYTES);
-                s->nnorm += *record;
-                s->run = NO_RUN;
-                break;
-            }
-            case ENTRY_SIGMA: {
-                if (s->nbegin == s->nend)
-                    s->begin[s->nbegin++] = (uint16_t)s->nnorm;
-                uint32_t lower = tsl_bertnorm_sigma(&m->norm, text,
-                                                    (size_t)(p - text.data), c->around);
-                s->nnorm += tsl_utf8_encode(s->norm + s->nnorm, lower);
-                s->run = NO_RUN;
-                break;
-            }
-            case ENTRY_SPACE: end_word(s); break;
-            case ENTRY_ALONE: {
-                end_word(s);
-                size_t before = s->ndirect;
-                s->direct[s->ndirect] = entry >> ENTRY_SHIFT;
-                s->unknown += s->direct[s->ndirect++] == m->unk;
-                if (len == 3)
-                    p = f->threes(m, s, p + 3, end) - 3;
-                add_run(s, before);
-                break;
-            }
-            case ENTRY_MIXED: return false;
-            default: break; /* ENTRY_DROP */
-            }
-            p += len;
+            if (!take_char(c, f, text, &p, end))
+                return false;
             /* on with single characters, unless there is some ASCII ahead */
         } while (p < end &&
                  (end - p < 8 || (tsl_load64(p) & UINT64_C(0x8080808080808080))));

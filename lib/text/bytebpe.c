@@ -1159,87 +1159,63 @@ run_single(struct wide_char *w, const uint32_t *bmp, const uint64_t *cross, size
     return p;
 }
 
-/* Pieces of wide letters and wide others, in front of them a blank or nothing, as long as
- * they go on; cut while the end of each is still being looked for.  RUN_DONE: *at is at a
- * piece; where it has not moved, tsl_splitscan_next is to find it.  Else *at may be at a
- * safe cut inside of a run of letters. */
-static int run_wide(struct coder *c, const struct tsl_splitscan *scan,
-                    struct tsl_slice text, size_t *at, bool last, struct tsl_tokens *out,
-                    struct tsl_err *err)
+/* Wide characters on their way into the queue. */
+struct wide_run {
+    const uint8_t *p, *part, *piece; /* where it is, its part and piece begin */
+    struct wide_char c;              /* in front of p */
+    uint32_t word;                   /* the part begins one */
+    bool mid_word;
+};
+
+/* The letters from r->p on that are parts of their own. */
+static inline void wide_single(struct wide_run *r, const uint32_t *bmp,
+                               const uint64_t *cross, size_t stride, struct putter *q,
+                               const uint8_t *end, const struct item *full)
 {
-    enum { KIND = TSL_SPLITSCAN_L | TSL_SPLITSCAN_X | TSL_SPLITSCAN_ODD };
-    const uint8_t *p = text.data + *at, *end = text.data + text.len;
-    const uint8_t *part = p, *piece = p;
+    struct wide_char w = r->c;
+    const uint8_t *to = run_single(&w, bmp, cross, stride, q, r->p, end, full, r->word);
+    if (to == r->p)
+        return;
+    r->p = to;
+    r->part = to - 3;
+    r->word = 0;
+    r->mid_word = false;
+    r->c = w;
+}
+
+enum { WIDE_KIND = TSL_SPLITSCAN_L | TSL_SPLITSCAN_X | TSL_SPLITSCAN_ODD };
+enum wide_cut { WIDE_END, WIDE_JOINS, WIDE_PART, WIDE_PIECE };
+
+/* What begins with a character of this class behind r->c; crossed: of letters, whether some
+ * token may reach from one to the other.  WIDE_END: it is none of the run. */
+static inline enum wide_cut wide_cut(const struct wide_run *r, uint32_t class,
+                                     bool crossed, bool other_joins)
+{
+    uint32_t other_before = r->c.class & TSL_SPLITSCAN_X;
+    if ((class & WIDE_KIND) == TSL_SPLITSCAN_L) {
+        /* One "other" in front of letters is part of their piece, or is none. */
+        if (TSL_UNLIKELY(other_before) && !(other_joins && r->p - r->piece == 3))
+            return WIDE_PIECE;
+        return crossed ? WIDE_JOINS : WIDE_PART;
+    }
+    if ((class & WIDE_KIND) != TSL_SPLITSCAN_X)
+        return WIDE_END;
+    return other_before ? WIDE_JOINS : WIDE_PIECE;
+}
+
+/* The end of run_wide, at the first that is not wide, or is of another kind. */
+static int wide_end(struct coder *c, const struct tsl_splitscan *scan,
+                    struct tsl_slice text, const struct wide_run *r, size_t *at,
+                    bool last, struct tsl_tokens *out, struct tsl_err *err)
+{
+    const uint8_t *p = r->p, *end = text.data + text.len;
     const bool other_joins = scan->pattern != TSL_SPLITPAT_GPT2;
-    const uint64_t *cross = c->m->cross;
-    const size_t stride = c->m->cross_stride;
-    uint32_t x, cp, before, class, word = !c->mid_word;
-    bool mid_word = c->mid_word;
+    uint32_t class = 0;
     size_t n = 0;
     int rc;
-    struct putter q = putter_of(c);
-    if (*p == ' ')
-        p++;
-    x = four_bytes(p, end);
-    before = wide_class(scan, x, &cp);
-    if ((before & KIND) != TSL_SPLITSCAN_L &&
-        ((before & KIND) != TSL_SPLITSCAN_X || p > piece))
-        return RUN_DONE;
-    for (p += 3; end - p >= 3; p += 3) {
-        if (p - part == 3 && (before & TSL_SPLITSCAN_L)) {
-            struct wide_char w = { x, cp, before };
-            const uint8_t *to = run_single(&w, scan->bmp, cross, stride, &q, p, end,
-                                           c->queue + QUEUE, word);
-            if (to > p) {
-                p = to;
-                part = p - 3;
-                word = 0;
-                mid_word = false;
-                x = w.x;
-                cp = w.cp;
-                before = w.class;
-                if (end - p < 3)
-                    break;
-            }
-        }
-        uint32_t next_x = four_bytes(p, end), next_cp;
-        bool cut, begins = false;
-        class = wide_class(scan, next_x, &next_cp);
-        if ((class & KIND) == TSL_SPLITSCAN_L) {
-            cut = !crosses(cross, stride, before, class);
-            /* One "other" in front of letters is part of their piece, or is none. */
-            if (TSL_UNLIKELY(before & TSL_SPLITSCAN_X) &&
-                !(other_joins && p - piece == 3))
-                cut = begins = true;
-        } else if ((class & KIND) == TSL_SPLITSCAN_X) {
-            cut = begins = !(before & TSL_SPLITSCAN_X);
-        } else {
-            break;
-        }
-        if (TSL_LIKELY(cut)) {
-            if (TSL_UNLIKELY(q.it == c->queue + QUEUE)) {
-                putter_done(c, &q);
-                if ((rc = flush(c, out, err)) < 0)
-                    return rc;
-                q = putter_of(c);
-            }
-            put_wide(&q, part, (size_t)(p - part), x, cp, word);
-            mid_word = false;
-            part = p;
-            word = begins;
-            if (begins)
-                piece = p;
-        }
-        before = class;
-        x = next_x;
-        cp = next_cp;
-    }
-    putter_done(c, &q);
-    c->mid_word = mid_word;
-    const uint8_t *wide_end = p;
+    c->mid_word = r->mid_word;
     /* Other letters may follow, and the end of what is there may be inside of one. */
-    class = 0;
-    if (before & TSL_SPLITSCAN_L) {
+    if (r->c.class & TSL_SPLITSCAN_L) {
         for (; p < end; p += n) {
             class = tsl_splitscan_class(scan, p, end, &n);
             if ((class & (TSL_SPLITSCAN_L | TSL_SPLITSCAN_ODD)) != TSL_SPLITSCAN_L)
@@ -1251,28 +1227,83 @@ static int run_wide(struct coder *c, const struct tsl_splitscan *scan,
             more |= TSL_SPLITSCAN_L;
         class = tsl_splitscan_class(scan, p, end, &n);
         if (class & more && !(class & TSL_SPLITSCAN_ODD)) {
-            *at = (size_t)(piece - text.data); /* nothing of it is in the queue */
+            *at = (size_t)(r->piece - text.data); /* nothing of it is in the queue */
             return RUN_DONE;
         }
     }
     bool more = !last && (p == end || ((class & TSL_SPLITSCAN_X) && p + n == end));
     if (more || (p < end && (class & TSL_SPLITSCAN_ODD))) {
-        if (part > piece)
+        if (r->part > r->piece)
             c->mid_word = true;
-        *at = (size_t)(part - text.data);
+        *at = (size_t)(r->part - text.data);
         return more ? RUN_MORE : RUN_ODD;
     }
     if (c->nqueue == QUEUE && (rc = flush(c, out, err)) < 0)
         return rc;
-    q = putter_of(c);
-    if (p == wide_end)
-        put_wide(&q, part, (size_t)(p - part), x, cp, word);
+    struct putter q = putter_of(c);
+    if (p == r->p)
+        put_wide(&q, r->part, (size_t)(p - r->part), r->c.x, r->c.cp, r->word);
     else
-        put_any(&q, part, (size_t)(p - part), word);
+        put_any(&q, r->part, (size_t)(p - r->part), r->word);
     putter_done(c, &q);
     c->mid_word = false;
     *at = (size_t)(p - text.data);
     return RUN_DONE;
+}
+
+/* Pieces of wide letters and wide others, in front of them a blank or nothing, as long as
+ * they go on; cut while the end of each is still being looked for.  RUN_DONE: *at is at a
+ * piece; where it has not moved, tsl_splitscan_next is to find it.  Else *at may be at a
+ * safe cut inside of a run of letters. */
+static int run_wide(struct coder *c, const struct tsl_splitscan *scan,
+                    struct tsl_slice text, size_t *at, bool last, struct tsl_tokens *out,
+                    struct tsl_err *err)
+{
+    const uint8_t *end = text.data + text.len, *begin = text.data + *at;
+    const bool other_joins = scan->pattern != TSL_SPLITPAT_GPT2;
+    const uint64_t *cross = c->m->cross;
+    const size_t stride = c->m->cross_stride;
+    const struct item *full = c->queue + QUEUE;
+    struct wide_run r = {
+        begin + (*begin == ' '), begin, begin, { 0 }, !c->mid_word, c->mid_word
+    };
+    struct putter q = putter_of(c);
+    int rc;
+    r.c.x = four_bytes(r.p, end);
+    r.c.class = wide_class(scan, r.c.x, &r.c.cp);
+    if ((r.c.class & WIDE_KIND) != TSL_SPLITSCAN_L &&
+        ((r.c.class & WIDE_KIND) != TSL_SPLITSCAN_X || r.p > begin))
+        return RUN_DONE;
+    for (r.p += 3; end - r.p >= 3; r.p += 3) {
+        if (r.p - r.part == 3 && (r.c.class & TSL_SPLITSCAN_L)) {
+            wide_single(&r, scan->bmp, cross, stride, &q, end, full);
+            if (end - r.p < 3)
+                break;
+        }
+        struct wide_char next = { .x = four_bytes(r.p, end) };
+        next.class = wide_class(scan, next.x, &next.cp);
+        enum wide_cut cut = wide_cut(
+            &r, next.class, crosses(cross, stride, r.c.class, next.class), other_joins);
+        if (cut == WIDE_END)
+            break;
+        if (TSL_LIKELY(cut != WIDE_JOINS)) {
+            if (TSL_UNLIKELY(q.it == full)) {
+                putter_done(c, &q);
+                if ((rc = flush(c, out, err)) < 0)
+                    return rc;
+                q = putter_of(c);
+            }
+            put_wide(&q, r.part, (size_t)(r.p - r.part), r.c.x, r.c.cp, r.word);
+            r.mid_word = false;
+            r.part = r.p;
+            r.word = cut == WIDE_PIECE;
+            if (cut == WIDE_PIECE)
+                r.piece = r.p;
+        }
+        r.c = next;
+    }
+    putter_done(c, &q);
+    return wide_end(c, scan, text, &r, at, last, out, err);
 }
 
 /* Whether a text may be taken up again at any character of the piece p[0, n), whose end is
@@ -1566,41 +1597,71 @@ static uint64_t count_invalid(const uint8_t *p, const uint8_t *end)
     return k;
 }
 
+/* Makes part, which is at `at` of the text, what c works on: repaired and normalised. */
+static int map_part(struct coder *c, struct tsl_slice part, size_t at, bool blank,
+                    struct tsl_err *err)
+{
+    int rc = repair(c, part, at, blank, err);
+    c->map = &c->repaired;
+    if (rc == 0 && c->m->nfc) {
+        rc = tsl_normform_apply(TSL_NFC, &c->repaired, &c->normal, err);
+        c->map = &c->normal;
+    }
+    c->map_at = (uint32_t)at;
+    c->source = part.data;
+    c->base = c->map->bytes;
+    c->readable = c->base + c->map->len;
+    return rc;
+}
+
+/* Where in part to go on, c->map having been taken up to `done`; 0: that is not clear. */
+static size_t resume_at(const struct coder *c, struct tsl_slice part, size_t done,
+                        bool blank)
+{
+    if (done == 0 || (blank && done == 1))
+        return 0;
+    size_t source = c->map->begin[done];
+    return source > 0 &&
+                   is_resumable(c, part.data + source, part.data + part.len,
+                                c->map->bytes + done, source != c->map->begin[done - 1])
+               ? source
+               : 0;
+}
+
+/* The end of the part from `from` on that has size bytes or a few more: where normalising
+ * may begin; whole: of the text. */
+static size_t part_end(const struct coder *c, struct tsl_slice text, size_t from,
+                       size_t size, bool last, bool *whole)
+{
+    size_t end = text.len - from < size ? text.len : from + size;
+    while (end < text.len && !is_boundary(c, text.data + end, text.data + text.len))
+        end++;
+    *whole = end == text.len;
+    if (*whole && !last)
+        end -= cut_short((struct tsl_slice){ text.data + from, end - from });
+    return end;
+}
+
 /* The same for a stretch that has to be repaired or normalised first, or to get a blank in
  * front: as much of it as needs it, and a little more.  RUN_DONE: *at has gone on. */
 static int run_mapped(struct coder *c, struct tsl_slice text, size_t *at, bool last,
                       struct tsl_tokens *out, struct tsl_err *err)
 {
     const uint8_t *base = c->base, *readable = c->readable;
-    size_t from = *at, n_before;
-    bool mid_word = c->mid_word, in_huge = c->in_huge;
-    bool blank = c->fresh && c->m->prefix_space;
+    const size_t from = *at;
+    const bool mid_word = c->mid_word, in_huge = c->in_huge;
+    const bool blank = c->fresh && c->m->prefix_space && text.data[from] != ' ';
+    bool whole = false;
     int rc = flush(c, out, err);
+    const size_t n_before = out->n;
     if (in_huge)
         tsl_longbpe_save(c->huge);
-    n_before = out->n;
-    if (text.data[from] == ' ')
-        blank = false;
     for (size_t size = CHUNK_BYTES; rc >= 0; size *= 2) {
-        size_t end = text.len - from < size ? text.len : from + size, done = 0;
         struct finding f = { 0 };
-        while (end < text.len && !is_boundary(c, text.data + end, text.data + text.len))
-            end++;
-        bool whole = end == text.len;
-        if (whole && !last)
-            end -= cut_short((struct tsl_slice){ text.data + from, end - from });
+        size_t end = part_end(c, text, from, size, last, &whole), done = 0;
         struct tsl_slice part = { text.data + from, end - from };
-        rc = repair(c, part, (size_t)(text.data - base) + from, blank, err);
-        c->map = &c->repaired;
-        if (rc == 0 && c->m->nfc) {
-            rc = tsl_normform_apply(TSL_NFC, &c->repaired, &c->normal, err);
-            c->map = &c->normal;
-        }
+        rc = map_part(c, part, (size_t)(part.data - base), blank, err);
         struct tsl_slice mapped = { c->map->bytes, c->map->len };
-        c->map_at = (uint32_t)(part.data - base);
-        c->source = part.data;
-        c->base = mapped.data;
-        c->readable = mapped.data + mapped.len;
         if (rc == 0)
             rc = run_normal(c, &c->m->scan_normal, mapped, &done, whole && last, &f, out,
                             err);
@@ -1617,15 +1678,11 @@ static int run_mapped(struct coder *c, struct tsl_slice text, size_t *at, bool l
             break;
         }
         /* Stopped at a piece: to be taken up again at its source, if that is clear. */
-        if (done > 0 && (!blank || done > 1)) {
-            size_t source = c->map->begin[done];
-            if (source > 0 &&
-                is_resumable(c, part.data + source, part.data + part.len,
-                             mapped.data + done, source != c->map->begin[done - 1])) {
-                *at = from + source;
-                rc = RUN_DONE;
-                break;
-            }
+        size_t source = resume_at(c, part, done, blank);
+        if (source > 0) {
+            *at = from + source;
+            rc = RUN_DONE;
+            break;
         }
         out->n = n_before;
         c->mid_word = mid_word;
