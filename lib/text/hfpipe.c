@@ -179,6 +179,19 @@ static void sources(const struct tsl_atext *t, size_t begin, size_t end, uint32_
     }
 }
 
+/* A token of the model that is an added token, too, is here as the model spells it. */
+static int say_own(const struct tsl_hfpipe *p, uint32_t id, struct tsl_tokens *out,
+                   struct tsl_err *err)
+{
+    const struct tsl_addedtok_def *d = tsl_addedtok_by_id(p->added, id);
+    struct tsl_slice own =
+        d ? tsl_vocab_token(p->vocab, id) : (struct tsl_slice){ NULL, 0 };
+    if (!own.data || (own.len == d->shown.len &&
+                      (!own.len || memcmp(own.data, d->shown.data, own.len) == 0)))
+        return 0;
+    return tsl_tokens_say(out, own, false, err);
+}
+
 /* One piece of text through the model. */
 static int encode_piece(struct coder *c, const struct tsl_atext *t,
                         struct tsl_piece piece, struct tsl_tokens *out,
@@ -197,6 +210,8 @@ static int encode_piece(struct coder *c, const struct tsl_atext *t,
             marks |= TSL_TOKEN_WORD_START;
         c->unknown += (marks & TSL_TOKEN_UNKNOWN) != 0;
         rc = tsl_tokens_add(out, c->tokens.ids[i], from, to, marks, err);
+        if (rc == 0 && out->want & TSL_WANT_TEXTS)
+            rc = say_own(c->pipe, c->tokens.ids[i], out, err);
         if (rc == 0 && (marks & TSL_TOKEN_UNKNOWN) &&
             c->pipe->model == TSL_HFPIPE_UNIGRAM)
             rc = tsl_tokens_say(out, (struct tsl_slice){ s.data + begin, end - begin },

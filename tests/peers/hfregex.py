@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""regex.py - what regular expressions of one character match, over all code points, against
+"""hfregex.py - what regular expressions of one character match, over all code points, against
 Hugging Face's library (Oniguruma).  By hand.
 
-    tests/peers/regex.py CTOK [PATTERN...]
+    tests/peers/hfregex.py CTOK [PATTERN...]
 """
 import json, os, sys, tempfile
 import peer
