@@ -692,8 +692,9 @@ static int check_whole(const struct job *j, size_t n, struct tsl_err *err)
     if (!each || n <= most / each)
         return 0;
     tsl_err_set(&why, TSL_EUSAGE,
-                "this row is longer than %zu KiB; this tokenizer takes rows whole, at "
-                "some %zu bytes of memory for each of theirs: -m allows more",
+                "this row is longer than %zu KiB without a place to cut; this tokenizer "
+                "takes such rows whole, at some %zu bytes of memory for each of theirs: "
+                "-m allows more",
                 most / each >> 10, each);
     return row_error(j, 0, TSL_EUSAGE, &why, err);
 }

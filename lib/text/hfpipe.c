@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "text/hfcut.h"
 
 struct tsl_hfpipe *tsl_hfpipe_create(struct tsl_err *err)
 {
@@ -72,6 +73,9 @@ int tsl_hfpipe_build(struct tsl_hfpipe *p, struct tsl_err *err)
 
 int tsl_hfpipe_finish(struct tsl_hfpipe *p, struct tsl_err *err)
 {
+    int rc = tsl_hfcut_can(p, &p->cuts, &p->cut_behind, err);
+    if (rc < 0)
+        return rc;
     if (p->model == TSL_HFPIPE_WORDPIECE)
         return p->wordpiece.trie.units
                    ? 0
@@ -98,10 +102,13 @@ uint32_t tsl_hfpipe_size(const struct tsl_hfpipe *p)
     return own > added ? own : added;
 }
 
+enum { STRETCH_MIN = 64 << 10 }; /* shorter ones are not worth the trouble */
+
 /* ---- encoding ------------------------------------------------------------------------- */
 
 struct coder {
     const struct tsl_hfpipe *pipe;
+    bool goes_on;                   /* the text that comes has had more in front of it */
     struct tsl_atext row;           /* the row, as UTF-8 */
     struct tsl_atext text, scratch; /* a part of it between added tokens */
     struct tsl_atext part;          /* a part of that */
@@ -252,7 +259,9 @@ static int added_token(const struct coder *c, const struct tsl_atext *t,
 static int encode_normal(struct coder *c, struct tsl_tokens *out, struct tsl_err *err)
 {
     const struct tsl_hfpipe *p = c->pipe;
-    int rc = tsl_normalizer_apply(p->normalizer, &c->text, &c->scratch, err);
+    int rc = c->goes_on ? tsl_normalizer_go_on(p->normalizer, &c->text, &c->scratch, err)
+                        : tsl_normalizer_apply(p->normalizer, &c->text, &c->scratch, err);
+    c->goes_on = false;
     if (rc < 0 || !tsl_addedtok_any(p->added, true))
         return rc < 0 ? rc : encode_text(c, &c->text, out, err);
     rc = tsl_addedtok_split(p->added, true,
@@ -281,6 +290,7 @@ static int encode_row(struct coder *c, struct tsl_tokens *out, struct tsl_err *e
     for (size_t i = 0; rc == 0 && i < c->raw.n; i++) {
         const struct tsl_addedtok_piece *piece = &c->raw.list[i];
         if (piece->id >= 0) {
+            c->goes_on = false;
             rc = added_token(c, &c->row, piece, out, err);
             continue;
         }
@@ -314,10 +324,14 @@ static int encode(void *coder, struct tsl_slice text, bool first, bool last, siz
                   struct tsl_tokens *out, struct tsl_err *err)
 {
     struct coder *c = coder;
-    (void)first; /* a row is taken whole */
     *used = 0;
-    if (!last)
+    if (!last) /* whole, where it cannot be cut */
+        text.len = c->pipe->cuts && text.len > STRETCH_MIN
+                       ? tsl_hfcut_last(text, c->pipe->cut_behind)
+                       : 0;
+    if (!last && text.len < STRETCH_MIN)
         return 0;
+    c->goes_on = !first;
     if (text.len >= UINT32_MAX)
         return tsl_err_set(err, TSL_EFORMAT, "a row of 4 GiB or more");
     int rc = tsl_atext_set(&c->row, text, err);

@@ -6,7 +6,8 @@
  * it where the parts are those that they know, and are tested against it.
  * Source: huggingface/tokenizers 0.23, tokenizer/mod.rs and pre_tokenizer.rs.
  * Order: as in the text.
- * Memory: a coder: some 40 bytes for each byte of the longest row.
+ * Memory: a coder: some 40 bytes for each byte of the longest row, or of what lies between
+ *   two places where a row may be cut (hfcut.h).
  * Threads: a pipe is read-only once it is built; a coder has one owner. */
 #ifndef TSL_HFPIPE_H
 #define TSL_HFPIPE_H
@@ -79,6 +80,9 @@ struct tsl_hfpipe {
     bool metaspace; /* the pre-tokenizer has a Metaspace, or a normalizer writes U+2581 */
     bool one_piece; /* text between added tokens is not cut before the model */
 
+    bool cuts; /* by finish: long rows may be cut (hfcut.h) */
+    size_t cut_behind;
+
     bool plain_specials; /* special tokens in the text are ordinary text */
 };
 
@@ -102,8 +106,9 @@ struct tsl_slice tsl_hfpipe_token(const struct tsl_hfpipe *p, uint32_t id);
 /* All ids are below this. */
 uint32_t tsl_hfpipe_size(const struct tsl_hfpipe *p);
 
-/* The engine's model is a finished struct tsl_hfpipe, which model_destroy destroys.  A row that
- * comes in stretches is taken when it is there as a whole: *used is 0 until then. */
+/* The engine's model is a finished struct tsl_hfpipe, which model_destroy destroys.  A row
+ * that comes in stretches is cut where hfcut.h finds that its parts allow it, else taken
+ * when it is there as a whole: *used is 0 until then. */
 extern const struct tsl_engine tsl_hfpipe_engine;
 
 #endif

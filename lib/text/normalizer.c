@@ -31,11 +31,26 @@ struct tsl_normalizer {
     enum tsl_normform form;
     struct tsl_charsmap charsmap;
     struct tsl_splitregex *regex;
+    bool blanks; /* the regex takes two blanks and more */
     /* pattern: PRECOMPILED's blob, REPLACE's text; content: what is put there. */
     struct tsl_slice pattern, content;
     struct tsl_normalizer **parts;
     size_t nparts, cap;
 };
+
+static bool is(struct tsl_slice s, const char *text)
+{
+    return s.len == strlen(text) && memcmp(s.data, text, s.len) == 0;
+}
+
+/* Nothing there that could join what stands before or behind it. */
+static bool is_plain(struct tsl_slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.data[i] >= 0x80)
+            return is(s, "\xe2\x96\x81");
+    return true;
+}
 
 /* ---- building --------------------------------------------------------------------------- */
 
@@ -169,6 +184,7 @@ struct tsl_normalizer *tsl_normalizer_create_replace_regex(struct tsl_slice patt
     if (!n)
         return NULL;
     n->regex = tsl_splitregex_create(pattern, err);
+    n->blanks = is(pattern, " {2,}") && is_plain(content);
     return built(n, n->regex ? copy_utf8(&n->content, content, err) : TSL_EFORMAT);
 }
 
@@ -321,7 +337,7 @@ static void cut(struct tsl_atext *text, size_t from, size_t to)
     text->len = n;
 }
 
-static void strip(const struct tsl_normalizer *n, struct tsl_atext *text)
+static void strip(bool left, bool right, struct tsl_atext *text)
 {
     const uint8_t *p = text->bytes, *end = p + text->len, *first = p, *behind = p;
     bool all = true; /* what was seen is white space */
@@ -336,11 +352,11 @@ static void strip(const struct tsl_normalizer *n, struct tsl_atext *text)
         all = false;
         behind = p;
     }
-    if (all && (n->left || n->right))
+    if (all && (left || right))
         text->len = 0;
     else
-        cut(text, n->left ? (size_t)(first - text->bytes) : 0,
-            n->right ? (size_t)(behind - text->bytes) : text->len);
+        cut(text, left ? (size_t)(first - text->bytes) : 0,
+            right ? (size_t)(behind - text->bytes) : text->len);
 }
 
 static size_t count_chars(struct tsl_slice s)
@@ -497,8 +513,8 @@ static int replace_regex(const struct tsl_splitregex *regex, struct tsl_slice co
     return rc;
 }
 
-int tsl_normalizer_apply(const struct tsl_normalizer *n, struct tsl_atext *text,
-                         struct tsl_atext *scratch, struct tsl_err *err)
+static int apply(const struct tsl_normalizer *n, bool goes_on, struct tsl_atext *text,
+                 struct tsl_atext *scratch, struct tsl_err *err)
 {
     int rc = 0;
     if (!n || text->len == 0)
@@ -507,18 +523,65 @@ int tsl_normalizer_apply(const struct tsl_normalizer *n, struct tsl_atext *text,
     case BERT: return bert(n, text, scratch, err);
     case FORM: return form(n->form, text, scratch, err);
     case LOWERCASE: return each(LOWER, text, scratch, err);
-    case STRIP: strip(n, text); return 0;
+    case STRIP: strip(n->left && !goes_on, n->right, text); return 0;
     case STRIP_ACCENTS: return each(DROP_MARK, text, scratch, err);
     case NMT: return each(NMT_CLEAN, text, scratch, err);
     case PRECOMPILED: return precompiled(&n->charsmap, text, scratch, err);
-    case PREPEND: return prepend(n->content, text, scratch, err);
+    case PREPEND: return goes_on ? 0 : prepend(n->content, text, scratch, err);
     case REPLACE: return replace(n->pattern, n->content, text, scratch, err);
     case REPLACE_REGEX: return replace_regex(n->regex, n->content, text, scratch, err);
     case BYTE_LEVEL: return each(BYTES, text, scratch, err);
     case SEQUENCE:
         for (size_t i = 0; rc == 0 && i < n->nparts; i++)
-            rc = tsl_normalizer_apply(n->parts[i], text, scratch, err);
+            rc = apply(n->parts[i], goes_on, text, scratch, err);
         return rc;
     }
     return rc;
+}
+
+int tsl_normalizer_apply(const struct tsl_normalizer *n, struct tsl_atext *text,
+                         struct tsl_atext *scratch, struct tsl_err *err)
+{
+    return apply(n, false, text, scratch, err);
+}
+
+int tsl_normalizer_go_on(const struct tsl_normalizer *n, struct tsl_atext *text,
+                         struct tsl_atext *scratch, struct tsl_err *err)
+{
+    return apply(n, true, text, scratch, err);
+}
+
+static bool replaces_locally(const struct tsl_normalizer *n)
+{
+    bool blank = is(n->pattern, " ") || is(n->pattern, "\xe2\x96\x81");
+    if (blank)
+        return is(n->content, " ") || is(n->content, "\xe2\x96\x81");
+    return is_plain(n->content) && n->pattern.len &&
+           !memchr(n->pattern.data, ' ', n->pattern.len) &&
+           !memmem(n->pattern.data, n->pattern.len, "\xe2\x96\x81", 3);
+}
+
+bool tsl_normalizer_is_local(const struct tsl_normalizer *n)
+{
+    if (!n)
+        return true;
+    switch (n->kind) {
+    case REPLACE: return replaces_locally(n);
+    case REPLACE_REGEX: return n->blanks;
+    case BYTE_LEVEL: return false;
+    case SEQUENCE:
+        for (size_t i = 0; i < n->nparts; i++)
+            if (!tsl_normalizer_is_local(n->parts[i]))
+                return false;
+        return true;
+    case BERT:
+    case FORM:
+    case LOWERCASE:
+    case STRIP:
+    case STRIP_ACCENTS:
+    case NMT:
+    case PRECOMPILED:
+    case PREPEND: break;
+    }
+    return true;
 }

@@ -62,4 +62,14 @@ void tsl_normalizer_destroy(struct tsl_normalizer *n);
 int tsl_normalizer_apply(const struct tsl_normalizer *n, struct tsl_atext *text,
                          struct tsl_atext *scratch, struct tsl_err *err);
 
+/* The same for text in front of which there was more that has been normalized before: what
+ * is done at a text's begin is not done. */
+int tsl_normalizer_go_on(const struct tsl_normalizer *n, struct tsl_atext *text,
+                         struct tsl_atext *scratch, struct tsl_err *err);
+
+/* Whether text can be cut in front of a blank that stands between two letters of ASCII, and
+ * normalized in two parts, the second with go_on.  What is not understood is said to be
+ * not; hfcut.c tries out what letters and blanks become. */
+bool tsl_normalizer_is_local(const struct tsl_normalizer *n);
+
 #endif

@@ -609,3 +609,42 @@ int tsl_pretok_apply(const struct tsl_pretok *p, struct tsl_atext *text,
     }
     return rc;
 }
+
+enum tsl_pretok_blank tsl_pretok_at_blank(const struct tsl_pretok *p, bool underline)
+{
+    const enum tsl_pretok_blank cuts = TSL_PRETOK_CUTS;
+    enum tsl_pretok_blank found = TSL_PRETOK_STAYS;
+    if (!p)
+        return TSL_PRETOK_STAYS;
+    switch (p->kind) {
+    case METASPACE:
+        if (p->cp != 0x2581)
+            return TSL_PRETOK_UNKNOWN;
+        return p->split ? cuts : TSL_PRETOK_STAYS;
+    case BERT:
+    case WHITESPACE:
+    case WHITESPACE_SPLIT: return underline ? TSL_PRETOK_UNKNOWN : cuts;
+    case BYTE_LEVEL: return !underline && p->use_regex ? cuts : TSL_PRETOK_UNKNOWN;
+    case SPLIT_PATTERN:
+        return !underline && p->pattern < TSL_SPLITPAT_DEEPSEEK &&
+                       p->behavior == (p->invert ? TSL_SPLIT_REMOVED : TSL_SPLIT_ISOLATED)
+                   ? cuts
+                   : TSL_PRETOK_UNKNOWN;
+    case PUNCTUATION:
+    case DIGITS:
+    case SCRIPTS: return TSL_PRETOK_STAYS;
+    case DELIMITER:
+        return p->cp == ' ' && !underline ? cuts
+               : p->cp < 0x80             ? TSL_PRETOK_STAYS
+                                          : TSL_PRETOK_UNKNOWN;
+    case SPLIT_REGEX:
+    case FIXED_LENGTH: return TSL_PRETOK_UNKNOWN;
+    case SEQUENCE:
+        for (size_t i = 0; i < p->nparts && found == TSL_PRETOK_STAYS; i++) {
+            found = tsl_pretok_at_blank(p->parts[i], underline);
+            underline = underline || p->parts[i]->kind == METASPACE;
+        }
+        return found;
+    }
+    return TSL_PRETOK_UNKNOWN;
+}

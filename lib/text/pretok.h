@@ -90,6 +90,16 @@ int tsl_pretok_append(struct tsl_pretok *sequence, struct tsl_pretok *part,
 
 void tsl_pretok_destroy(struct tsl_pretok *p);
 
+/* What happens between a letter of ASCII and a blank that a letter follows, whatever else
+ * stands in the text. */
+enum tsl_pretok_blank {
+    TSL_PRETOK_UNKNOWN, /* this depends on more, or is not understood */
+    TSL_PRETOK_STAYS,   /* nothing: the piece goes on */
+    TSL_PRETOK_CUTS,    /* a piece ends, and pieces behind are those of the rest alone */
+};
+/* underline: the text has U+2581 where the blank was. */
+enum tsl_pretok_blank tsl_pretok_at_blank(const struct tsl_pretok *p, bool underline);
+
 /* Cuts pieces further.  text may be rewritten, with scratch to work in: the two may
  * change their buffers.  Bytes of a rewritten text that were in no piece are gone.
  * p NULL: nothing to do. */

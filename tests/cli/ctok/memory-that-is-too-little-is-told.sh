@@ -15,6 +15,6 @@ cat >parts.json <<'EOF'
 "model":{"type":"WordLevel","vocab":{"a":0,"b":1},"unk_token":"b"}}
 EOF
 head -c 3000000 /dev/zero | tr '\0' a >big
-refuses 'big: line 1: this row is longer than 682 KiB; this tokenizer takes rows whole' -- \
+refuses 'big: line 1: this row is longer than 682 KiB without a place to cut' -- \
     ctok encode -V parts.json -m 32M big
 is $'1\n' ctok encode -V parts.json -m 1G big
