@@ -1,4 +1,5 @@
-/* crec - training records: a look at them, their counts and order, and whether they are whole. */
+/* crec - training records: a look at them, their counts and order, whether they are
+ * whole, and the same in other formats. */
 #include "crec.h"
 
 #include <errno.h>
@@ -27,13 +28,15 @@ static const char all_examples[] =
     "      the first records of a set, as JSON Lines\n"
     "  ctok encode -V gpt2 --output=stream corpus.txt | crec stat\n"
     "      what the columns of a stream hold\n"
+    "  crec convert --to npy train train.npy\n"
+    "      the same in another format\n"
     "  crec verify train && crec order --seed=7 --epoch=2 --rank=3 --world=8 train\n"
     "      check a set; the records that one of eight trainers reads in an epoch\n";
 
-static const struct crec_command *const commands[] = { &crec_head,    &crec_at,
-                                                       &crec_count,   &crec_stat,
-                                                       &crec_verify,  &crec_diff,
-                                                       &crec_recover, &crec_order };
+static const struct crec_command *const commands[] = {
+    &crec_head, &crec_at,      &crec_count, &crec_stat,   &crec_verify,
+    &crec_diff, &crec_recover, &crec_order, &crec_convert
+};
 
 enum { NCOMMANDS = sizeof commands / sizeof *commands, OPTS_MAX = 100 };
 
@@ -133,7 +136,7 @@ static const struct cli_opt *all_options(void)
 
 static const char top_usage[] = "COMMAND [OPTION]... [FILE]...";
 static const char top_summary[] =
-    "Look at training records, count them, check them.\n"
+    "Look at training records, count them, check them, convert them.\n"
     "\n"
     "Commands (each has a --help of its own):\n"
     "  head                        the first records, as JSON Lines\n"
@@ -143,7 +146,8 @@ static const char top_summary[] =
     "  verify                      is everything whole, every checksum right?\n"
     "  diff                        do two hold the same records?\n"
     "  recover                     save the whole blocks of a file that was cut short\n"
-    "  order                       the order of an epoch, for each trainer";
+    "  order                       the order of an epoch, for each trainer\n"
+    "  convert                     the same records in another format";
 
 int main(int argc, char **argv)
 {
@@ -170,8 +174,8 @@ int main(int argc, char **argv)
         if (n > 0)
             cli_misuse(true, "no command is called %s; the command comes first",
                        tsl_quote(operands[0]).s);
-        cli_misuse(true, "which command? head, at, count, stat, verify, diff, recover or "
-                         "order");
+        cli_misuse(true, "which command? head, at, count, stat, verify, diff, recover, "
+                         "order or convert");
     }
     const char *slash = strrchr(argv[0], '/');
     snprintf(called, sizeof called, "%.40s %s", slash ? slash + 1 : argv[0], c->name);

@@ -21,7 +21,7 @@ struct crec_command {
 };
 
 extern const struct crec_command crec_head, crec_at, crec_count, crec_stat, crec_verify,
-    crec_recover, crec_diff, crec_order;
+    crec_recover, crec_diff, crec_order, crec_convert;
 
 /* What the command line says, as far as more than one command asks for it. */
 struct crec_options {

@@ -1,5 +1,5 @@
 . "$TESTS/cli/crec/check.bash"
-for c in head at count stat verify diff recover order; do
+for c in head at count stat verify diff recover order convert; do
     quiet crec $c --help >out
     grep -q "^Usage: crec $c " out
     grep -q '^Examples:' out
