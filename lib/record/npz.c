@@ -133,8 +133,8 @@ static int find_data(struct tsl_slice file, uint32_t place, uint32_t bytes,
 int tsl_npz_next(struct tsl_slice file, size_t *at, struct tsl_npz_member *m,
                  struct tsl_err *err)
 {
-    const uint8_t *end = file.data + file.len - END;
-    if (file.len < END || tsl_load32(end) != END_MAGIC)
+    const uint8_t *end = file.len < END ? NULL : file.data + file.len - END;
+    if (!end || tsl_load32(end) != END_MAGIC)
         return bad("no zip without a comment", err);
     size_t bytes = tsl_load32(end + 12), place = tsl_load32(end + 16);
     if (place > file.len - END || bytes > file.len - END - place)

@@ -81,7 +81,7 @@ static int next_line(struct reader *r, struct tsl_slice *line, struct tsl_err *e
 {
     size_t seen = 0;
     for (;;) {
-        const uint8_t *p = r->buf + r->from;
+        const uint8_t *p = r->buf ? r->buf + r->from : NULL;
         const uint8_t *end = r->to > r->from + seen
                                  ? memchr(p + seen, '\n', r->to - r->from - seen)
                                  : NULL;
@@ -98,7 +98,7 @@ static int next_line(struct reader *r, struct tsl_slice *line, struct tsl_err *e
         r->from += n + (end != NULL);
         r->line++;
         seen = 0;
-        while (n && strchr(" \t\r", p[n - 1]))
+        while (n && p[n - 1] && strchr(" \t\r", p[n - 1]))
             n--;
         if (n) {
             *line = (struct tsl_slice){ p, n };

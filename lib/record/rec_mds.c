@@ -370,7 +370,13 @@ static int read_front(struct reader *r, struct tsl_err *err)
     r->i = 0;
     tsl_xxh64_init(&r->xxh64);
     int rc = read_offsets(r, err);
-    return rc < 0 ? rc : read_config(r, err);
+    if (rc == 0)
+        rc = read_config(r, err);
+    if (rc < 0) {
+        r->open = false;
+        tsl_source_close(&r->source, NULL);
+    }
+    return rc;
 }
 
 static int open_shard(struct reader *r, struct tsl_err *err)

@@ -73,6 +73,13 @@ static void swap_bytes(uint8_t *p, size_t n, size_t size)
         }
 }
 
+/* NumPy takes any byte that is not 0 for true. */
+static void to_bits(uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        p[i] = p[i] != 0;
+}
+
 /* count values from value first on; lent until the next call. */
 static int array_get(struct array *a, uint64_t first, uint64_t count, uint64_t memory,
                      const uint8_t **p, struct tsl_err *err)
@@ -100,6 +107,8 @@ static int array_get(struct array *a, uint64_t first, uint64_t count, uint64_t m
             return rc;
         if (a->head.swapped)
             swap_bytes(a->window, (size_t)want / a->size, a->size);
+        if (a->head.type == TSL_BIT)
+            to_bits(a->window, (size_t)want);
         a->at = from;
         a->len = (size_t)want;
     }
@@ -122,6 +131,8 @@ static int array_turn(struct array *a, uint64_t memory, struct tsl_err *err)
     int rc = a->whole ? tsl_file_pread(&a->file, raw, n, h->bytes, err) : TSL_ENOMEM;
     if (rc == 0 && h->swapped)
         swap_bytes(raw, (size_t)h->count, a->size);
+    if (rc == 0 && h->type == TSL_BIT)
+        to_bits(raw, n);
     uint64_t index[TSL_NPY_DIMS_MAX] = { 0 };
     for (uint64_t k = 0; rc == 0 && k < h->count; k++) {
         uint64_t to = 0;

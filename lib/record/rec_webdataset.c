@@ -204,6 +204,10 @@ static int take_npy(struct reader *r, const char *name, struct tsl_slice npy,
             err);
     for (unsigned i = 0; i < h.ndims; i++)
         dims[i] = (uint32_t)h.dims[i];
+    if (h.type == TSL_BIT) /* NumPy takes any byte that is not 0 for true */
+        for (size_t i = bytes; i < npy.len; i++)
+            if (npy.data[i] > 1)
+                return in_sample(r, "a bool that is neither 0 nor 1", err);
     bool list = h.ndims == 1;
     rc = cell_of(r, name, h.type, list, list ? 0 : h.ndims, dims, &cell, err);
     if (rc == 0)

@@ -53,7 +53,7 @@ static int open_shard(struct set *s, struct tsl_err *err)
 {
     const struct tsl_shard *shard = &s->m.shards[s->now];
     const struct tsl_recformat *f = tsl_recformat_named(s->m.format);
-    if (!f)
+    if (!f || f == &tsl_rec_set)
         return tsl_err_set(err, TSL_EFORMAT, "%smanifest.json: unknown format %s", s->dir,
                            tsl_quote(s->m.format).s);
     char *path = f->several_files ? join(s->dir, shard->stem, f->suffix, err)
@@ -64,6 +64,17 @@ static int open_shard(struct set *s, struct tsl_err *err)
     tsl_mem_free(path);
     s->i = 0;
     return rc;
+}
+
+/* The shard that is needed now, with the set's columns. */
+static int need_shard(struct set *s, struct tsl_err *err)
+{
+    int rc = s->shard ? 0 : open_shard(s, err);
+    if (rc < 0 ||
+        tsl_schema_equal(&tsl_recreader_head(s->shard)->schema, &s->m.head.schema))
+        return rc;
+    return tsl_err_set(err, TSL_EFORMAT, "%s%s: its columns are not those of the set",
+                       s->dir, tsl_quote(s->m.shards[s->now].files[0].name).s);
 }
 
 static int wrong_count(const struct set *s, const char *how, struct tsl_err *err)
@@ -148,13 +159,9 @@ static int set_next(void *p, struct tsl_record *rec, struct tsl_err *err)
 {
     struct set *s = p;
     for (; s->now < s->m.nshards; s->now++) {
-        int rc = s->shard ? 0 : open_shard(s, err);
+        int rc = need_shard(s, err);
         if (rc < 0)
             return rc;
-        if (!tsl_schema_equal(&tsl_recreader_head(s->shard)->schema, &s->m.head.schema))
-            return tsl_err_set(err, TSL_EFORMAT,
-                               "%s%s: its columns are not those of the set", s->dir,
-                               tsl_quote(s->m.shards[s->now].files[0].name).s);
         rc = tsl_recreader_next(s->shard, rec, err);
         if (rc == 1 && s->i == s->m.shards[s->now].records)
             return wrong_count(s, "more", err);
@@ -191,7 +198,7 @@ static int set_at(void *p, uint64_t i, struct tsl_record *rec, struct tsl_err *e
     if (s->now != k)
         close_shard(s);
     s->now = k;
-    int rc = s->shard ? 0 : open_shard(s, err);
+    int rc = need_shard(s, err);
     if (rc == 0)
         rc = tsl_recreader_at(s->shard, i - first, rec, err);
     if (rc < 0)

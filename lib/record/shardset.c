@@ -30,6 +30,7 @@ struct tsl_shardset {
     uint64_t next, resumed; /* next: records so far */
     char *manifest_path;
     bool made, finished; /* the folder by us; the set */
+    bool ours;           /* the journal is this job's: it may go with it */
 };
 
 /* ---- names ---- */
@@ -81,7 +82,7 @@ void tsl_shardset_destroy(struct tsl_shardset *s)
         return;
     close_open(s);
     /* Nothing to resume: as if it had never begun. */
-    if (!s->finished && s->m.nshards == 0 && s->journal.file.fd >= 0) {
+    if (!s->finished && s->ours && s->m.nshards == 0 && s->journal.file.fd >= 0) {
         tsl_journal_remove(&s->journal, NULL);
         if (s->made)
             tsl_outfolder_unmake(s->o.dir);
@@ -174,7 +175,8 @@ static int begin_journal(struct tsl_shardset *s, struct tsl_err *err)
                               : o->force ? TSL_JOURNAL_FORCE
                                          : TSL_JOURNAL_NEW,
                               err);
-    if (rc == 0 && s->journal.nlines == 0)
+    s->ours = rc == 0 && s->journal.nlines == 0;
+    if (s->ours)
         rc = tsl_journal_add(&s->journal, line, err);
     else if (rc == 0 && strcmp(s->journal.lines[0], line) != 0)
         rc = tsl_err_set(
@@ -184,8 +186,19 @@ static int begin_journal(struct tsl_shardset *s, struct tsl_err *err)
             s->journal.file.name);
     if (rc == 0)
         rc = take_over(s, err);
+    s->ours |= rc == 0;
     tsl_mem_free(line);
     return rc;
+}
+
+/* The writer's numbers go on behind the records that there are. */
+static int go_on(struct tsl_shardset *s, struct tsl_err *err)
+{
+    struct tsl_rechead head = s->m.head;
+    head.first += s->resumed;
+    tsl_recwriter_destroy(s->open[0].writer);
+    s->open[0].writer = NULL;
+    return tsl_recwriter_create(&s->open[0].writer, &head, &s->o.writer, err);
 }
 
 static int check_opts(const struct tsl_shardset_opts *o, const char *name,
@@ -287,6 +300,8 @@ int tsl_shardset_create(struct tsl_shardset **out, const struct tsl_rechead *hea
         rc = check_folder(s, err);
     if (rc == 0)
         rc = begin_journal(s, err);
+    if (rc == 0 && s->resumed)
+        rc = go_on(s, err);
     if (rc < 0) {
         tsl_shardset_destroy(s);
         return rc;

@@ -506,7 +506,7 @@ static int get_ints(struct tsl_tfexample_reader *r, int c, struct tsl_protobuf *
         bool packed = f.wire == TSL_PROTOBUF_BYTES;
         if (!packed && f.wire != TSL_PROTOBUF_VARINT)
             return bad_list(where, name, err);
-        rc = tsl_mem_grow(&r->data[c], &r->cap[c], n + (packed ? f.bytes.len : 1), 8,
+        rc = tsl_mem_grow(&r->data[c], &r->cap[c], n + (packed ? f.bytes.len : 0) + 1, 8,
                           "a feature", err);
         if (rc < 0)
             return rc;
@@ -536,7 +536,7 @@ static int get_floats(struct tsl_tfexample_reader *r, int c, struct tsl_protobuf
         if ((!packed && f.wire != TSL_PROTOBUF_32) || (packed && f.bytes.len % 4))
             return bad_list(where, r->schema->columns[c].name, err);
         size_t more = packed ? f.bytes.len / 4 : 1;
-        rc = tsl_mem_grow(&r->data[c], &r->cap[c], n + more, 4, "a feature", err);
+        rc = tsl_mem_grow(&r->data[c], &r->cap[c], n + more + 1, 4, "a feature", err);
         if (rc < 0)
             return rc;
         uint32_t *d = (uint32_t *)r->data[c] + n;

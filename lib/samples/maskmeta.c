@@ -207,6 +207,7 @@ static bool read_mask(struct tsl_mlm_opts *o, const struct tsl_jsonval *v)
     int unit, decide;
     *o = tsl_mlm_defaults();
     if (!tsl_jsonread_num(tsl_jsonread_get(v, "rate"), &o->rate) ||
+        !(o->rate >= 0 && o->rate <= 1) ||
         !count_of(v, "masks_max", UINT32_MAX, &masks_max) ||
         !tsl_jsonread_bool(tsl_jsonread_get(v, "dither"), &o->dither) ||
         !word_of(v, "unit", units, 4, &unit) ||

@@ -291,6 +291,11 @@ int tsl_samplerec_fill(struct tsl_samplerec *r, const struct tsl_sample *s,
                            "sample %" PRIu64 " has %" PRIu32
                            " tokens, more than %" PRIu32,
                            s->address, s->n, max);
+    if (r->shape.outs && s->nouts > r->tokens_cap)
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "sample %" PRIu64 " has %" PRIu32
+                           " targets, more than %" PRIu32,
+                           s->address, s->nouts, r->tokens_cap);
     if (r->shape.layout == TSL_LAYOUT_BERT && s->nmasked > r->shape.masks_max)
         return tsl_err_set(err, TSL_EUSAGE,
                            "sample %" PRIu64 " has %" PRIu32
