@@ -8,8 +8,14 @@
 #include "base/mem.h"
 #include "base/quote.h"
 #include "crec.h"
+#include "crec_html.h"
+
+static const char *html; /* the page's name, or NULL */
 
 static const struct cli_opt opts[] = {
+    CREC_OPT(0, "html", "PAGE", CLI_STR, &html,
+             "write pictures of one FILE to PAGE, for a browser, and no\n"
+             "text; -: standard output"),
     CREC_FROM,
     CREC_MEMORY,
     { 0 },
@@ -188,9 +194,33 @@ out:
     return rc;
 }
 
+static int page_of(const char *path, struct tsl_err *err)
+{
+    struct tsl_recreader *r;
+    struct crec_html *page = NULL;
+    struct tsl_record rec;
+    int rc = crec_open(&r, path, err);
+    if (rc < 0)
+        return rc;
+    rc = crec_html_create(&page, r, path, crec_given.memory, err);
+    while (rc == 0 && (rc = tsl_recreader_next(r, &rec, err)) == 1) {
+        crec_html_add(page, &rec);
+        rc = 0;
+    }
+    if (rc == 0)
+        rc = crec_html_write(page, html, err);
+    crec_html_destroy(page);
+    tsl_recreader_destroy(r);
+    return rc;
+}
+
 static int stat_all(char **operands, size_t n, struct tsl_err *err)
 {
     int rc = 0;
+    if (html && n > 1)
+        cli_misuse(true, "a page is of one FILE");
+    if (html)
+        return cli_finish(page_of(crec_input(operands, n, 0), err), err);
     for (size_t i = 0; rc == 0 && i < (n ? n : 1); i++) {
         if (i)
             printf("\n");
@@ -209,7 +239,8 @@ const struct crec_command crec_stat = {
     .notes = "All records are read, and so checked.\n"
              "\n",
     .examples = "Examples:\n"
-                "  crec stat train/part-00000.tslrec\n",
+                "  crec stat train/part-00000.tslrec\n"
+                "  crec stat --html=train.html train\n",
     .opts = opts,
     .run = stat_all,
 };

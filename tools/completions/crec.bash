@@ -24,7 +24,7 @@ _crec() {
     *)
         if [[ $cur == -* ]]; then
             compopt +o filenames
-            COMPREPLY=($(compgen -W '-n --count= --from= --memory= -v --verbose -q --quiet -o
+            COMPREPLY=($(compgen -W '-n --count= --html= --from= --memory= -v --verbose -q --quiet -o
                 --seed= --epoch= --rank= --world= --skip= --records= --to= --layout=
                 --compress= --help --version' -- "$cur"))
             [[ ${COMPREPLY-} == *= ]] && compopt -o nospace

@@ -9,6 +9,7 @@ complete -c crec -n __fish_use_subcommand -x -a recover -d 'Save what a damaged 
 complete -c crec -n __fish_use_subcommand -x -a order -d 'The order of an epoch'
 complete -c crec -n __fish_use_subcommand -x -a convert -d 'The same records in another format'
 complete -c crec -s n -l count -x -d 'So many at most'
+complete -c crec -l html -r -d 'Draw it on a page'
 complete -c crec -l from -x -a 'native tfrecord megatron mds npy jsonl webdataset llmc u16 u32 datatrove' -d 'The format of the inputs'
 complete -c crec -s m -l memory -x -d 'Hold at most SIZE in memory'
 complete -c crec -s v -l verbose -d 'Tell of what is good, too'
