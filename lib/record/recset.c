@@ -8,6 +8,8 @@
 #include "base/quote.h"
 #include "record/manifest.h"
 
+enum { KEPT = 32 };
+
 static const char manifest_name[] = "manifest.json";
 
 struct set {
@@ -17,14 +19,66 @@ struct set {
     struct tsl_recreader *shard;
     size_t now; /* the shard that is open, or is next */
     uint64_t i; /* the next record in it */
+    /* For picking: where each shard ends, and the shards that are open beside the one at hand,
+     * shard k at k % KEPT. */
+    uint64_t *ends;
+    struct tsl_recreader *kept[KEPT];
+    size_t kept_shard[KEPT];
 };
+
+/* Adds up where shards end; from now on several stay open, and share the memory. */
+static int begin_picking(struct set *s, struct tsl_err *err)
+{
+    uint64_t end = 0;
+    s->ends = tsl_mem_alloc(s->m.nshards, sizeof *s->ends, "a set", err);
+    if (!s->ends)
+        return TSL_ENOMEM;
+    for (size_t i = 0; i < s->m.nshards; i++)
+        s->ends[i] = end += s->m.shards[i].records;
+    s->opts.memory /= (s->m.nshards < KEPT ? s->m.nshards : KEPT) + 1;
+    return 0;
+}
+
+/* The first shard that ends behind record i. */
+static size_t shard_of(const struct set *s, uint64_t i)
+{
+    size_t low = 0, high = s->m.nshards - 1;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (s->ends[mid] > i)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return low;
+}
+
+/* The shard at hand is put aside for another one, which may be open already. */
+static void change_shard(struct set *s, size_t k)
+{
+    size_t to = s->now % KEPT, from = k % KEPT;
+    if (s->shard) {
+        tsl_recreader_destroy(s->kept[to]);
+        s->kept[to] = s->shard;
+        s->kept_shard[to] = s->now;
+        s->shard = NULL;
+    }
+    if (s->kept[from] && s->kept_shard[from] == k) {
+        s->shard = s->kept[from];
+        s->kept[from] = NULL;
+    }
+    s->now = k;
+}
 
 static void set_destroy(void *p)
 {
     struct set *s = p;
     if (!s)
         return;
+    for (size_t i = 0; i < KEPT; i++)
+        tsl_recreader_destroy(s->kept[i]);
     tsl_recreader_destroy(s->shard);
+    tsl_mem_free(s->ends);
     tsl_manifest_fini(&s->m);
     tsl_mem_free(s->dir);
     tsl_mem_free(s);
@@ -188,17 +242,19 @@ static int set_count(void *p, uint64_t *n, struct tsl_err *err)
 static int set_at(void *p, uint64_t i, struct tsl_record *rec, struct tsl_err *err)
 {
     struct set *s = p;
-    uint64_t first = 0;
-    size_t k = 0;
+    int rc = 0;
     if (i >= s->m.records)
         return tsl_err_set(err, TSL_EUSAGE, "record %" PRIu64 " of %" PRIu64, i,
                            s->m.records);
-    while (i - first >= s->m.shards[k].records)
-        first += s->m.shards[k++].records;
+    if (!s->ends)
+        rc = begin_picking(s, err);
+    if (rc < 0)
+        return rc;
+    size_t k = shard_of(s, i);
+    uint64_t first = k ? s->ends[k - 1] : 0;
     if (s->now != k)
-        close_shard(s);
-    s->now = k;
-    int rc = need_shard(s, err);
+        change_shard(s, k);
+    rc = need_shard(s, err);
     if (rc == 0)
         rc = tsl_recreader_at(s->shard, i - first, rec, err);
     if (rc < 0)
