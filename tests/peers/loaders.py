@@ -173,7 +173,8 @@ def main():
     same('npy', npy(list(want[0])), want)
     if importlib.util.find_spec('tensorflow'):
         same('tensorflow', tensorflow(), want)
-    same('tfrecord', tfrecord(), want)
+    else: # both bring the same protobuf messages: one of them at a time
+        same('tfrecord', tfrecord(), want)
     same('megatron', megatron(), [{'ids': r['ids']} for r in head('corpus.tok')])
     subprocess.run(['rm', '-r', where], check=True)
 
