@@ -8,7 +8,7 @@
 #include "base/quote.h"
 #include "record/manifest.h"
 
-enum { KEPT = 32 };
+enum { KEPT = 128 };
 
 static const char manifest_name[] = "manifest.json";
 

@@ -2,7 +2,7 @@
  *
  * Order: shard after shard as the manifest lists them; each record has its number in the set,
  *   which round robin sets (record i in shard i modulo their number) do not rise with.
- * Memory: of one shard's reader, and the manifest; records picked by number, of up to 33.
+ * Memory: of one shard's reader, and the manifest; records picked by number, of up to 129 that share opts.memory.
  * Threads: one owner. */
 #ifndef TSL_RECSET_H
 #define TSL_RECSET_H
