@@ -210,7 +210,8 @@ int tsl_recreader_at(struct tsl_recreader *r, uint64_t i, struct tsl_record *rec
         return tsl_err_set(err, TSL_EUSAGE,
                            "%s has no index: records cannot be picked by number",
                            r->f->name);
-    return r->f->at(r->r, i, rec, err);
+    int rc = r->f->at(r->r, i, rec, err);
+    return rc < 0 ? rc : 1;
 }
 
 /* ---- writing ---- */

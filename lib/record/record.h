@@ -80,7 +80,7 @@ int tsl_recreader_next(struct tsl_recreader *r, struct tsl_record *rec,
 /* How many there are, without reading them: TSL_EUSAGE where a format or a pipe cannot
  * tell. */
 int tsl_recreader_count(struct tsl_recreader *r, uint64_t *n, struct tsl_err *err);
-/* Record i of the file or set, from 0; then next goes on behind it.  TSL_EUSAGE as count;
+/* 1 and record i of the file or set, from 0; then next goes on behind it.  TSL_EUSAGE as count;
  * i beyond the end is TSL_EUSAGE, too. */
 int tsl_recreader_at(struct tsl_recreader *r, uint64_t i, struct tsl_record *rec,
                      struct tsl_err *err);

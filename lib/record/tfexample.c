@@ -41,6 +41,7 @@ void tsl_tfexample_writer_init(struct tsl_tfexample_writer *w,
              at--)
             w->order[at] = w->order[at - 1];
         w->order[at] = (uint32_t)i;
+        w->names[i] = strlen(schema->columns[i].name);
     }
 }
 
@@ -236,15 +237,10 @@ static size_t values_bytes(enum tsl_dtype t, const struct tsl_value *v)
     }
 }
 
-/* What stands around the values of one column, from inside out. */
-struct sizes {
-    size_t values, list, feature, entry;
-};
-
-static struct sizes sizes_of(const struct tsl_column *c, size_t values)
+static struct tsl_tfexample_sizes sizes_of(const struct tsl_column *c, size_t name,
+                                           size_t values)
 {
-    struct sizes s = { .values = values };
-    size_t name = strlen(c->name);
+    struct tsl_tfexample_sizes s = { .values = values };
     s.list = kind_of(c->type) == BYTES_LIST || values == 0
                  ? values
                  : 1 + varint_bytes(values) + values;
@@ -258,9 +254,8 @@ size_t tsl_tfexample_measure(struct tsl_tfexample_writer *w, const struct tsl_re
     size_t features = 0;
     for (size_t i = 0; i < w->schema->ncolumns; i++) {
         const struct tsl_column *c = &w->schema->columns[i];
-        w->bytes[i] = values_bytes(c->type, &rec->values[i]);
-        size_t entry = sizes_of(c, w->bytes[i]).entry;
-        features += 1 + varint_bytes(entry) + entry;
+        w->sizes[i] = sizes_of(c, w->names[i], values_bytes(c->type, &rec->values[i]));
+        features += 1 + varint_bytes(w->sizes[i].entry) + w->sizes[i].entry;
     }
     w->features = features;
     return 1 + varint_bytes(features) + features;
@@ -279,8 +274,8 @@ void tsl_tfexample_write(const struct tsl_tfexample_writer *w,
     for (size_t k = 0; k < w->schema->ncolumns; k++) {
         uint32_t i = w->order[k];
         const struct tsl_column *c = &w->schema->columns[i];
-        struct sizes s = sizes_of(c, w->bytes[i]);
-        size_t name = strlen(c->name);
+        struct tsl_tfexample_sizes s = w->sizes[i];
+        size_t name = w->names[i];
         p = put_front(p, ENTRY, s.entry);
         p = put_front(p, KEY, name);
         memcpy(p, c->name, name);

@@ -18,7 +18,12 @@
 struct tsl_tfexample_writer {
     const struct tsl_schema *schema; /* lent */
     uint32_t order[TSL_COLUMNS_MAX]; /* columns by name */
-    size_t bytes[TSL_COLUMNS_MAX]; /* of the record measured last: of each one's values */
+    size_t names[TSL_COLUMNS_MAX];   /* bytes of each column's name */
+    /* of the record measured last: bytes of each column's values, and of what stands
+     * around them, from inside out; of all */
+    struct tsl_tfexample_sizes {
+        size_t values, list, feature, entry;
+    } sizes[TSL_COLUMNS_MAX];
     size_t features;
 };
 

@@ -115,9 +115,10 @@ static int skip(struct job *j, uint64_t n, struct tsl_err *err)
     struct tsl_record rec;
     uint64_t here;
     if (n && j->o->npaths == 1 && tsl_recreader_count(j->in, &here, NULL) == 0 &&
-        n <= here && tsl_recreader_at(j->in, n - 1, &rec, NULL) == 1) {
+        n <= here) {
+        int rc = tsl_recreader_at(j->in, n - 1, &rec, err);
         j->number = n;
-        return 0;
+        return rc < 0 ? rc : 0;
     }
     while (j->number < n) {
         int rc = next(j, &rec, err);
@@ -218,6 +219,10 @@ int tsl_shardjob_run(const struct tsl_shardjob_opts *o, struct tsl_shardjob_stat
         if ((j.number & 1023) == 0)
             count_in(&j, j.number);
     }
+    if (rc == 0 && j.records != UINT64_MAX && j.number != j.records)
+        rc = tsl_err_set(err, TSL_EVERIFY,
+                         "%" PRIu64 " records came; the inputs told of %" PRIu64,
+                         j.number, j.records);
     if (rc == 0)
         rc = tsl_shardset_finish(set, err);
     if (rc == 0)
