@@ -15,13 +15,18 @@ done
 
 # and it is as the records are
 crec head -n 100000 s.tslrec >s.jsonl
-records=$(jq -s length s.jsonl) tokens=$(jq '.input_ids | length' s.jsonl | paste -sd+ | bc)
-places=$(jq '.places | length' s.jsonl | paste -sd+ | bc)
+# list NAME: a record's list of that name a line, blanks between its numbers
+list() { sed "s/.*\"$1\":\[\([^]]*\)\].*/\1/; s/,/ /g" s.jsonl; }
+records=$(wc -l <s.jsonl) tokens=$(list input_ids | wc -w) places=$(list places | wc -w)
 digits() { sed -n "$1" "${2-s.html}" | tr -d ,; }
 digits 's|.*<dt>records</dt><dd>\(.*\)</dd>.*|\1|p' | grep -qx "$records"
 digits 's|.*<dt>tokens</dt><dd>\(.*\)</dd>.*|\1|p' | grep -qx "$tokens"
 digits 's|.*</i>to be predicted .*<small>\(.*\)</small>.*|\1|p' | grep -qx "$places"
-masks=$(jq '. as $r | [$r.places[] | $r.input_ids[.]] | map(select(. == 4)) | length' s.jsonl | paste -sd+ | bc)
+masks=$(paste -d '|' <(list input_ids) <(list places) | awk -F '|' '{
+    split($1, id, " ")
+    n = split($2, place, " ")
+    for (i = 1; i <= n; i++) masks += id[place[i] + 1] == 4
+} END { print masks }')
 digits 's|.*</i>the mask token .*<small>\(.*\)</small>.*|\1|p' | grep -qx "$masks"
 
 # a set, in another layout, has the same and its shards; names are not markup
@@ -31,7 +36,7 @@ for options in --layout=bert --layout=hf '--layout=native --round-robin'; do
     quiet crec stat --html=set.html '<b>&'
     grep -q '<h1>&lt;b>&amp;</h1>' set.html
     (($(grep -o '<title>shard [0-9]*: ' set.html | wc -l) == 3))
-    sum=$(sed -n 's|.*<title>shard [0-9]*: \(.*\)</title>.*|\1|p' set.html | tr -d , | paste -sd+ | bc)
+    sum=$(sed -n 's|.*<title>shard [0-9]*: \(.*\)</title>.*|\1|p' set.html | tr -d , | awk '{ n += $1 } END { print n }')
     [[ $sum == "$tokens" ]]
     digits 's|.*</i>to be predicted .*<small>\(.*\)</small>.*|\1|p' set.html | grep -qx "$places"
     digits 's|.*</i>the mask token .*<small>\(.*\)</small>.*|\1|p' set.html | grep -qx "$masks"
