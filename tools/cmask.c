@@ -10,6 +10,7 @@
 #include "base/quote.h"
 #include "cli.h"
 #include "cli_progress.h"
+#include "cli_run.h"
 #include "cmask_vocab.h"
 #include "io/outfile.h"
 #include "par/thread.h"
@@ -180,17 +181,6 @@ static const char notes[] =
     "  cmask clm --seq-length=1024 gpt2.tok | cshard -f mds -o train\n"
     "      blocks of 1024 tokens, with where each document's piece ends\n";
 
-static int choose(const char *option, const char *word, const char *words)
-{
-    int i = 0;
-    if (!word)
-        return 0;
-    for (const char *w = words; *w; w += strlen(w) + 1, i++)
-        if (strcmp(w, word) == 0)
-            return i;
-    cli_misuse(true, "invalid --%s: %s", option, tsl_quote(word).s);
-}
-
 static double share(const char *option, const char *text, double otherwise)
 {
     double v = otherwise;
@@ -223,7 +213,7 @@ static uint64_t seed(uint64_t otherwise)
 
 static void masks(struct tsl_mlm_opts *m)
 {
-    int unit = choose("unit", given.unit, "token\0word\0ngram\0macbert\0span\0");
+    int unit = cli_choose("unit", given.unit, "token\0word\0ngram\0macbert\0span\0");
     *m = tsl_mlm_defaults();
     m->rate = share("mask-prob", given.mask_prob, m->rate);
     m->masks_max = count(given.predictions, 0, "max-predictions", UINT16_MAX);
@@ -359,7 +349,7 @@ static int specials_known(struct tsl_maskjob_opts *o, const struct tsl_special_i
     const char *how = given.pack ? given.pack : obj->pack;
     if (obj->of != OF_PACKS)
         return 0;
-    switch (choose("pack", how, "stream\0sentences\0docs\0bestfit\0bert4keras\0")) {
+    switch (cli_choose("pack", how, "stream\0sentences\0docs\0bestfit\0bert4keras\0")) {
     case 1: o->pack = tsl_pack_roberta(x); break;
     case 2:
         o->pack = tsl_pack_roberta(x);
@@ -414,7 +404,7 @@ static void keyed(struct tsl_maskjob_opts *o, const struct objective *obj)
         o->pair.tokens_max = count(given.length, 128, "seq-length", UINT16_MAX);
         o->pair.short_rate = share("short-prob", given.short_prob, o->pair.short_rate);
         o->pair.lone =
-            (enum tsl_pair_lone)choose("lone", given.lone, "split\0random\0drop\0");
+            (enum tsl_pair_lone)cli_choose("lone", given.lone, "split\0random\0drop\0");
         o->pair.window = given.window;
         o->pair.cut_words = given.cut_words;
     } else if (obj->of == OF_SEGMENTS) {
@@ -451,7 +441,7 @@ static void recipe(struct tsl_maskjob_opts *o, const char *name,
                    const struct cmask_vocab *v)
 {
     const struct objective *obj = objective_of(name);
-    int compat = choose("compat", given.compat, "none\0bert\0albert\0electra\0");
+    int compat = cli_choose("compat", given.compat, "none\0bert\0albert\0electra\0");
     bool electra = strcmp(name, "electra") == 0, sop = strcmp(name, "sop") == 0;
     bool bert = strcmp(name, "nsp") == 0 || strcmp(name, "mlm") == 0;
     o->objective = obj->name;
@@ -573,25 +563,10 @@ static int write_stats(const struct tsl_maskjob_opts *o,
                        const struct tsl_maskjob_stats *st, struct tsl_err *err)
 {
     struct tsl_json w = { 0 };
-    struct tsl_sink sink;
-    struct tsl_sink_opts so = { TSL_CODEC_NONE, 0, NULL, 1 };
     tsl_json_open(&w, NULL, '{');
     put_counts(&w, o, st);
     tsl_json_close(&w, '}');
-    int rc = tsl_json_end(&w, err);
-    if (rc == 0)
-        rc = tsl_sink_open(&sink, strcmp(given.stats, "-") ? given.stats : NULL, false,
-                           &so, err);
-    if (rc == 0) {
-        rc = tsl_sink_write(&sink, w.text, w.len, err);
-        if (rc == 0)
-            rc = tsl_sink_done(&sink, err);
-        if (rc == 0)
-            rc = tsl_sink_commit(&sink, err);
-        tsl_sink_close(&sink);
-    }
-    tsl_json_fini(&w);
-    return rc;
+    return cli_write_json(given.stats, &w, err);
 }
 
 /* What a user should know although all went well. */
@@ -604,14 +579,6 @@ static void warn_of(const struct tsl_maskjob_stats *st)
                  "split (ctok encode --split-sentences)?");
     if (st->pair.one_document)
         cli_warn("there is one document only: random partners are of itself");
-}
-
-static enum cli_progress_when progress_when(void)
-{
-    int when = choose("progress", given.progress, "auto\0always\0never\0");
-    if (when == 1)
-        return CLI_PROGRESS_ALWAYS;
-    return when == 2 || given.quiet ? CLI_PROGRESS_NEVER : CLI_PROGRESS_AUTO;
 }
 
 int main(int argc, char **argv)
@@ -648,19 +615,19 @@ int main(int argc, char **argv)
         o.special = vocab.specials;
         o.docs.paths = n > 1 ? operands + 1 : standard_input;
         o.docs.npaths = n > 1 ? n - 1 : 1;
-        o.docs.jsonl = choose("input", given.input, "stream\0jsonl\0");
+        o.docs.jsonl = cli_choose("input", given.input, "stream\0jsonl\0");
         o.docs.continues = vocab.continues;
         o.docs.vocab_size = vocab.specials.vocab_size;
         o.docs.temp_dir = given.temp ? given.temp : tmp && *tmp ? tmp : "/tmp";
         o.output = given.output;
-        o.jsonl = choose("output", given.format, "stream\0jsonl\0");
+        o.jsonl = cli_choose("output", given.format, "stream\0jsonl\0");
         o.zstd_level = zstd_level();
         o.memory = given.memory;
         o.nthreads = given.nthreads
                          ? (unsigned)(given.nthreads < 256 ? given.nthreads : 256)
                          : tsl_thread_cpus();
         o.progress = &progress;
-        enum cli_progress_when when = progress_when();
+        enum cli_progress_when when = cli_progress_told(given.progress, given.quiet);
         atomic_store(&progress.one_pass, 1);
         rc = tsl_outfile_check(given.output, &err);
         if (rc == 0) {

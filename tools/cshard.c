@@ -6,9 +6,9 @@
 #include "base/quote.h"
 #include "cli.h"
 #include "cli_progress.h"
+#include "cli_run.h"
 #include "io/codec.h"
 #include "io/outfile.h"
-#include "io/sink.h"
 #include "samples/shardjob.h"
 
 #ifndef TSL_VERSION
@@ -72,7 +72,7 @@ static const struct cli_opt opts[] = {
       "a quarter of what this process may use",
       NULL, false },
     { 'j', "threads", "N", CLI_COUNT, &given.nthreads,
-      "use N threads; default: one a processor", NULL, false },
+      "as in the other tools; cshard works on one thread", NULL, false },
     { .kind = CLI_TEXT, .help = "Telling:" },
     { 'q', "quiet", NULL, CLI_FLAG, &given.quiet,
       "no progress unless --progress=always, no closing line", NULL, false },
@@ -100,19 +100,6 @@ static const char notes[] =
     "      token ids as Megatron, NeMo and GPT-NeoX read them\n"
     "  cmask mlm --static 10 corpus.tok | cshard -f mds --shard-bytes 64M -o train\n"
     "      samples for Mosaic's StreamingDataset('train')\n";
-
-static enum cli_progress_when progress_when(void)
-{
-    const char *w = given.progress;
-    if (!w || strcmp(w, "auto") == 0)
-        return given.quiet ? CLI_PROGRESS_NEVER : CLI_PROGRESS_AUTO;
-    if (strcmp(w, "always") == 0)
-        return CLI_PROGRESS_ALWAYS;
-    if (strcmp(w, "never") != 0)
-        cli_misuse(true, "invalid --progress: %s (auto, always or never)",
-                   tsl_quote(w).s);
-    return CLI_PROGRESS_NEVER;
-}
 
 /* What becomes of samples on their way; false: nothing. */
 static bool map_opts(struct tsl_samplemap_opts *o)
@@ -148,7 +135,10 @@ static struct tsl_recwriter_opts writer_opts(bool mapped)
     int level = 0;
     const struct tsl_recformat *f = tsl_recformat_named(w.format);
     if (!f || !f->writer_create)
-        cli_misuse(true, "invalid --format: %s", tsl_quote(w.format).s);
+        cli_misuse(true,
+                   "invalid --format: %s (native, tfrecord, megatron, mds, npy, jsonl, "
+                   "webdataset, llmc, u16, u32 or datatrove)",
+                   tsl_quote(w.format).s);
     if (strcmp(w.format, "native") == 0)
         codec = TSL_CODEC_ZSTD;
     if (given.compress && !tsl_codec_parse(given.compress, &codec, &level))
@@ -162,8 +152,6 @@ static struct tsl_recwriter_opts writer_opts(bool mapped)
 static int write_stats(const struct tsl_shardjob_stats *st, struct tsl_err *err)
 {
     struct tsl_json w = { 0 };
-    struct tsl_sink sink;
-    struct tsl_sink_opts so = { TSL_CODEC_NONE, 0, NULL, 1 };
     tsl_json_open(&w, NULL, '{');
     tsl_json_str(&w, "tool", "cshard");
     tsl_json_u64(&w, "schema", 1);
@@ -175,20 +163,7 @@ static int write_stats(const struct tsl_shardjob_stats *st, struct tsl_err *err)
     tsl_json_u64(&w, "peak_rss_bytes", cli_peak_rss());
     tsl_json_num(&w, "seconds", st->seconds);
     tsl_json_close(&w, '}');
-    int rc = tsl_json_end(&w, err);
-    if (rc == 0)
-        rc = tsl_sink_open(&sink, strcmp(given.stats, "-") ? given.stats : NULL, false,
-                           &so, err);
-    if (rc == 0) {
-        rc = tsl_sink_write(&sink, w.text, w.len, err);
-        if (rc == 0)
-            rc = tsl_sink_done(&sink, err);
-        if (rc == 0)
-            rc = tsl_sink_commit(&sink, err);
-        tsl_sink_close(&sink);
-    }
-    tsl_json_fini(&w);
-    return rc;
+    return cli_write_json(given.stats, &w, err);
 }
 
 int main(int argc, char **argv)
@@ -234,7 +209,7 @@ int main(int argc, char **argv)
                  .writer = writer_opts(mapped) },
         .progress = &progress,
     };
-    enum cli_progress_when when = progress_when();
+    enum cli_progress_when when = cli_progress_told(given.progress, given.quiet);
     atomic_store(&progress.one_pass, 1);
     cli_progress_start(&progress, when);
     int rc = tsl_shardjob_run(&o, &st, &err);

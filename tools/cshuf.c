@@ -15,6 +15,7 @@
 #include "base/quote.h"
 #include "cli.h"
 #include "cli_progress.h"
+#include "cli_run.h"
 #include "io/file.h"
 #include "io/outfile.h"
 #include "io/sink.h"
@@ -433,21 +434,7 @@ static int write_stats(const char *path, const struct tsl_shufjob_opts *j,
     tsl_json_num(&w, "seconds_writing", st->seconds_out);
     tsl_json_num(&w, "seconds", st->seconds_in + st->seconds_out);
     tsl_json_close(&w, '}');
-    struct tsl_sink sink;
-    struct tsl_sink_opts so = { TSL_CODEC_NONE, 0, NULL, 1 };
-    int rc = tsl_json_end(&w, err);
-    if (rc == 0)
-        rc = tsl_sink_open(&sink, strcmp(path, "-") ? path : NULL, false, &so, err);
-    if (rc == 0) {
-        rc = tsl_sink_write(&sink, w.text, w.len, err);
-        if (rc == 0)
-            rc = tsl_sink_done(&sink, err);
-        if (rc == 0)
-            rc = tsl_sink_commit(&sink, err);
-        tsl_sink_close(&sink);
-    }
-    tsl_json_fini(&w);
-    return rc;
+    return cli_write_json(path, &w, err);
 }
 
 static void closing_line(const struct tsl_shufjob_opts *j,
@@ -532,19 +519,6 @@ static void choose_resources(struct options *o, struct tsl_shufjob_opts *j)
         cli_misuse(true, "invalid --compress-temp: %s (auto, none or zstd[:1-19])",
                    tsl_quote(mode).s);
     j->temp_in_haste = !o->compress_temp;
-}
-
-static enum cli_progress_when choose_progress(const struct options *o)
-{
-    const char *when = o->progress ? o->progress : "auto";
-    if (strcmp(when, "always") == 0)
-        return CLI_PROGRESS_ALWAYS;
-    if (strcmp(when, "never") == 0 || o->quiet)
-        return CLI_PROGRESS_NEVER;
-    if (strcmp(when, "auto") != 0)
-        cli_misuse(true, "invalid --progress: %s (auto, always or never)",
-                   tsl_quote(when).s);
-    return CLI_PROGRESS_AUTO;
 }
 
 /* Rows given by -e and small -i, as bytes in memory. */
@@ -877,7 +851,7 @@ int main(int argc, char **argv)
     choose_frame(&given, &j);
     choose_outputs(&given, &j);
     choose_resources(&given, &j);
-    enum cli_progress_when when = choose_progress(&given);
+    enum cli_progress_when when = cli_progress_told(given.progress, given.quiet);
     int rc = choose_rows(&given, operands, n, &j, &err);
     if (rc == 0)
         rc = given.explain ? explain_job(&given, &j, &err)

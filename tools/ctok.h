@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "cli.h"
 #include "cli_progress.h"
+#include "cli_run.h"
 #include "io/sink.h"
 #include "text/tokenizer.h"
 
@@ -128,9 +129,6 @@ extern const char ctok_notes[];
 
 /* ---- what the options say; misuse ends the process ---- */
 
-/* Which of the words, which stand behind each other with NUL between and two at the end;
- * the first where nothing was given. */
-int ctok_choose(const char *option, const char *word, const char *words);
 struct tsl_tokenizer_opts ctok_tokenizer_opts(void);
 struct tsl_frame ctok_frame(void);
 /* --input=jsonl: the field's name, lent by argv or constant; NULL: rows are texts. */
@@ -163,11 +161,6 @@ bool ctok_closes(void);
 int ctok_explain_input(char *const *paths, size_t npaths, const char *field,
                        struct tsl_err *err);
 void ctok_closing_line(uint64_t rows, uint64_t tokens, uint64_t bytes, double seconds);
-/* A whole file, or nothing; "-": standard output. */
-int ctok_write_text(const char *path, const char *text, size_t n, struct tsl_err *err);
-
-/* What w holds, now complete, into path as ctok_write_text does; w is finished. */
-int ctok_write_json(const char *path, struct tsl_json *w, struct tsl_err *err);
 
 static inline double ctok_share(uint64_t a, uint64_t b)
 {

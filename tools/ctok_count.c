@@ -41,7 +41,7 @@ static int write_stats(const struct tsl_countjob_opts *c,
     tsl_json_u64(&w, "peak_rss_bytes", cli_peak_rss());
     tsl_json_u64(&w, "threads", c->nthreads);
     tsl_json_close(&w, '}');
-    return ctok_write_json(ctok_given.stats, &w, err);
+    return cli_write_json(ctok_given.stats, &w, err);
 }
 
 static void print_closing(const struct tsl_countjob_stats *st, uint64_t words)

@@ -63,7 +63,7 @@ static int decode_stats(const char *path, const struct tsl_decodejob_stats *st,
     tsl_json_u64(&w, "threads", st->nthreads);
     tsl_json_num(&w, "seconds", st->seconds);
     tsl_json_close(&w, '}');
-    return ctok_write_json(path, &w, err);
+    return cli_write_json(path, &w, err);
 }
 
 static int decode(char **operands, size_t n, struct tsl_err *err)
@@ -72,9 +72,9 @@ static int decode(char **operands, size_t n, struct tsl_err *err)
     struct tsl_decodejob_stats st;
     struct tsl_tokenizer *t = NULL;
     struct tsl_progress progress = { 0 };
-    j.format = (enum tsl_decode_format)ctok_choose("input", ctok_given.input,
-                                                   "ids\0jsonl\0stream\0u16\0u32\0");
-    j.json = ctok_choose("output", ctok_given.format, "rows\0jsonl\0");
+    j.format = (enum tsl_decode_format)cli_choose("input", ctok_given.input,
+                                                  "ids\0jsonl\0stream\0u16\0u32\0");
+    j.json = cli_choose("output", ctok_given.format, "rows\0jsonl\0");
     j.frame = ctok_frame();
     if (j.frame.kind == TSL_FRAME_FIXED)
         cli_misuse(true, "texts have no fixed size: --rows takes line, nul, para or u32");

@@ -101,7 +101,7 @@ static int encode_stats(const char *path, const struct tsl_tokenizer *t,
     tsl_json_u64(&w, "batch_bytes", st->plan.batch_bytes);
     tsl_json_num(&w, "seconds", st->seconds);
     tsl_json_close(&w, '}');
-    return ctok_write_json(path, &w, err);
+    return cli_write_json(path, &w, err);
 }
 
 static int explain_encode(const struct tsl_tokenizer *t,
@@ -157,14 +157,14 @@ static const char *options_text(void)
 static void choose_encode(struct tsl_encodejob_opts *j)
 {
     static char field[512];
-    j->format = (enum tsl_encode_format)ctok_choose("output", ctok_given.format,
-                                                    "ids\0jsonl\0stream\0u16\0u32\0");
+    j->format = (enum tsl_encode_format)cli_choose("output", ctok_given.format,
+                                                   "ids\0jsonl\0stream\0u16\0u32\0");
     j->frame = ctok_frame();
     j->pair = given.pair;
     j->sentences = given.sentences;
     j->specials =
-        ctok_choose("specials", ctok_given.specials, "none\0add\0") || given.pair;
-    j->chars = ctok_choose("offset-unit", given.unit, "byte\0char\0");
+        cli_choose("specials", ctok_given.specials, "none\0add\0") || given.pair;
+    j->chars = cli_choose("offset-unit", given.unit, "byte\0char\0");
     j->field = ctok_field();
     if (j->field && given.pair) {
         snprintf(field, sizeof field, "%s", j->field);

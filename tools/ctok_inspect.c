@@ -337,7 +337,7 @@ static struct screen choose_screen(void)
 {
     struct screen s = { false, 80 };
     struct winsize w;
-    int when = ctok_choose("color", given.color, "auto\0always\0never\0");
+    int when = cli_choose("color", given.color, "auto\0always\0never\0");
     const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
     bool terminal = isatty(STDOUT_FILENO);
     if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 20)
@@ -352,7 +352,7 @@ static int inspect(char **operands, size_t n, struct tsl_err *err)
     struct tsl_tokenizer *t = NULL;
     struct tsl_coder *c = NULL;
     struct screen s = choose_screen();
-    ctok_choose("specials", ctok_given.specials, "none\0add\0");
+    cli_choose("specials", ctok_given.specials, "none\0add\0");
     int rc = ctok_open(n == 0, &t, err);
     if (rc == 0) {
         c = tsl_coder_create(t, 4 << 20, err);

@@ -12,22 +12,6 @@
 
 struct ctok_options ctok_given;
 
-int ctok_choose(const char *option, const char *word, const char *words)
-{
-    char list[128] = "";
-    int i = 0;
-    if (!word)
-        return 0;
-    for (const char *w = words; *w; w += strlen(w) + 1, i++) {
-        if (strcmp(w, word) == 0)
-            return i;
-        size_t n = strlen(list);
-        const char *next = w + strlen(w) + 1;
-        snprintf(list + n, sizeof list - n, "%s%s", !n ? "" : *next ? ", " : " or ", w);
-    }
-    cli_misuse(true, "invalid --%s: %s (%s)", option, tsl_quote(word).s, list);
-}
-
 struct tsl_tokenizer_opts ctok_tokenizer_opts(void)
 {
     struct tsl_tokenizer_opts t = { 0 };
@@ -35,17 +19,17 @@ struct tsl_tokenizer_opts ctok_tokenizer_opts(void)
         cli_misuse(true, "no vocabulary: -V names it");
     if (ctok_given.lowercase && ctok_given.cased)
         cli_misuse(true, "cannot combine --lowercase and --cased");
-    t.rules = (enum tsl_rules)ctok_choose("rules", ctok_given.rules,
-                                          "hf\0google\0bert4keras\0");
-    t.invalid = (enum tsl_invalid)ctok_choose("invalid", ctok_given.invalid,
-                                              "replace\0error\0bytes\0");
+    t.rules =
+        (enum tsl_rules)cli_choose("rules", ctok_given.rules, "hf\0google\0bert4keras\0");
+    t.invalid = (enum tsl_invalid)cli_choose("invalid", ctok_given.invalid,
+                                             "replace\0error\0bytes\0");
     t.lowercase = ctok_given.lowercase ? TSL_CASE_LOWER
                   : ctok_given.cased   ? TSL_CASE_KEEP
                                        : TSL_CASE_AUTO;
-    ctok_choose("pattern", ctok_given.pattern, "r50k\0cl100k\0o200k\0");
+    cli_choose("pattern", ctok_given.pattern, "r50k\0cl100k\0o200k\0");
     t.pattern = ctok_given.pattern;
     t.plain_specials =
-        ctok_choose("special-text", ctok_given.special_text, "allow\0plain\0");
+        cli_choose("special-text", ctok_given.special_text, "allow\0plain\0");
     t.words = ctok_given.words;
     return t;
 }
@@ -66,7 +50,7 @@ struct tsl_frame ctok_frame(void)
 
 const char *ctok_field(void)
 {
-    if (ctok_choose("input", ctok_given.input, "rows\0jsonl\0")) {
+    if (cli_choose("input", ctok_given.input, "rows\0jsonl\0")) {
         if (ctok_given.rows || ctok_given.nul)
             cli_misuse(true, "JSON Lines are lines: --rows and -z say otherwise");
         return ctok_given.field ? ctok_given.field : "text";
@@ -78,10 +62,7 @@ const char *ctok_field(void)
 
 enum cli_progress_when ctok_progress_when(void)
 {
-    int when = ctok_choose("progress", ctok_given.progress, "auto\0always\0never\0");
-    if (when == 1)
-        return CLI_PROGRESS_ALWAYS;
-    return when == 2 || ctok_given.quiet ? CLI_PROGRESS_NEVER : CLI_PROGRESS_AUTO;
+    return cli_progress_told(ctok_given.progress, ctok_given.quiet);
 }
 
 void ctok_codec(enum tsl_codec *codec, int *level)
@@ -98,9 +79,7 @@ void ctok_codec(enum tsl_codec *codec, int *level)
 
 unsigned ctok_threads(void)
 {
-    return ctok_given.nthreads
-               ? (unsigned)(ctok_given.nthreads < 256 ? ctok_given.nthreads : 256)
-               : tsl_thread_cpus();
+    return cli_threads(ctok_given.nthreads);
 }
 
 /* The names in a file, each ended by NUL; lent until the process ends. */
@@ -190,31 +169,6 @@ int ctok_open(bool keep, struct tsl_tokenizer **t, struct tsl_err *err)
         rc = tsl_tokenizer_open(t, ctok_given.vocab, &bytes, err);
     for (size_t i = 0; rc == 0 && !ctok_given.quiet && tsl_tokenizer_warning(*t, i); i++)
         cli_warn("%s", tsl_tokenizer_warning(*t, i));
-    return rc;
-}
-
-int ctok_write_text(const char *path, const char *text, size_t n, struct tsl_err *err)
-{
-    struct tsl_sink sink;
-    struct tsl_sink_opts so = { TSL_CODEC_NONE, 0, NULL, 1 };
-    int rc = tsl_sink_open(&sink, strcmp(path, "-") ? path : NULL, false, &so, err);
-    if (rc < 0)
-        return rc;
-    rc = tsl_sink_write(&sink, text, n, err);
-    if (rc == 0)
-        rc = tsl_sink_done(&sink, err);
-    if (rc == 0)
-        rc = tsl_sink_commit(&sink, err);
-    tsl_sink_close(&sink);
-    return rc;
-}
-
-int ctok_write_json(const char *path, struct tsl_json *w, struct tsl_err *err)
-{
-    int rc = tsl_json_end(w, err);
-    if (rc == 0)
-        rc = ctok_write_text(path, w->text, w->len, err);
-    tsl_json_fini(w);
     return rc;
 }
 

@@ -177,7 +177,7 @@ static void choose_limits(struct tsl_trainjob_opts *j)
     j->max_token_length = (size_t)given.max_token_length;
     j->hard_limit = given.hard_limit;
     choose_spm(j);
-    j->likelihood = ctok_choose("score", given.score, "count\0likelihood\0");
+    j->likelihood = cli_choose("score", given.score, "count\0likelihood\0");
     if (spm && given.max_token_length > TSL_UNITRAIN_CHARS_MAX)
         cli_misuse(false, "--max-token-length: at most %d for a .model",
                    (int)TSL_UNITRAIN_CHARS_MAX);
@@ -250,7 +250,7 @@ static int write_stats(const struct tsl_trainjob_opts *j,
     tsl_json_num(&w, "train_seconds", st->train_seconds);
     tsl_json_num(&w, "seconds", st->seconds);
     tsl_json_close(&w, '}');
-    return ctok_write_json(ctok_given.stats, &w, err);
+    return cli_write_json(ctok_given.stats, &w, err);
 }
 
 static void print_closing(const struct tsl_trainjob_stats *st)

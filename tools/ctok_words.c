@@ -59,8 +59,8 @@ static enum tsl_train_kind choose_kind(void)
 {
     if (!ctok_words.model)
         cli_misuse(true, "no model: --model is wordpiece, bpe or unigram");
-    int model = ctok_choose("model", ctok_words.model, "wordpiece\0bpe\0unigram\0");
-    int ties = ctok_choose("ties", ctok_words.ties, "hf\0spm\0");
+    int model = cli_choose("model", ctok_words.model, "wordpiece\0bpe\0unigram\0");
+    int ties = cli_choose("ties", ctok_words.ties, "hf\0spm\0");
     if (ctok_words.ties && model != 1)
         cli_misuse(true, "--ties is for --model=bpe");
     return model == 0   ? TSL_TRAIN_WORDPIECE
@@ -155,8 +155,8 @@ static int choose_normalizer(struct tsl_trainspec *spec, struct tsl_tokfile_spm 
     };
     struct tsl_spm_normalizer *n = &spec->spm.normalizer;
     int rc = 0;
-    int rule = ctok_choose("normalization", ctok_words.normalization,
-                           "nmt_nfkc\0nfkc\0nmt_nfkc_cf\0nfkc_cf\0identity\0");
+    int rule = cli_choose("normalization", ctok_words.normalization,
+                          "nmt_nfkc\0nfkc\0nmt_nfkc_cf\0nfkc_cf\0identity\0");
     if (ctok_words.charsmap) {
         rc = tsl_tokfile_spm_open(from, ctok_words.charsmap, err);
         if (rc == 0) {
@@ -213,9 +213,9 @@ int ctok_spec(struct tsl_trainspec *spec, struct tsl_tokfile_spm **from,
         .nsymbols = ctok_words.symbols.n,
         .norm = { TSL_RULES_HF, true, true, lower, lower },
         .pattern =
-            patterns[ctok_choose("pattern", ctok_words.pattern, "gpt2\0cl100k\0o200k\0")],
+            patterns[cli_choose("pattern", ctok_words.pattern, "gpt2\0cl100k\0o200k\0")],
         .prefix_space = ctok_words.prefix_space,
-        .keep_bad = ctok_choose("invalid", ctok_words.invalid, "replace\0bytes\0"),
+        .keep_bad = cli_choose("invalid", ctok_words.invalid, "replace\0bytes\0"),
         .line_ends = ctok_words.newlines,
         .spm = spm,
         .line_max = ctok_words.line_max != CTOK_LINE_MAX_UNSET

@@ -6,7 +6,7 @@
  * BERT's quirks (compat_bert.h) and the script's own: a chunk of one sentence gets a
  * random partner and label 1 in sentence order prediction, too.
  * A sample's starts are the script's token_boundary.
- * Order, memory, threads: compat_pair.h.
+ * Order: the script's.  Memory, Threads: as compat_pair.h.
  * Source: google-research/albert b772393 (Apache-2.0): the algorithm, not its code. */
 #ifndef TSL_COMPAT_ALBERT_H
 #define TSL_COMPAT_ALBERT_H

@@ -5,7 +5,7 @@
  * 2: same instances, masks and order.  Its quirks are kept: after ten draws a "random"
  * document may be the own one, a single sentence always gets a random partner, whole
  * words go on across [SEP], and any id of the vocabulary may replace a masked one.
- * Order, memory, threads: compat_pair.h.
+ * Order: the script's.  Memory, Threads: as compat_pair.h.
  * Source: google-research/bert eedf571 (Apache-2.0): the algorithm, not its code. */
 #ifndef TSL_COMPAT_BERT_H
 #define TSL_COMPAT_BERT_H

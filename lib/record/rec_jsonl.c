@@ -484,23 +484,9 @@ static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
     return tsl_recout_took(&w->out, (size_t)(end - (char *)to), err);
 }
 
-static uint64_t bytes(const void *p)
+static struct tsl_recout *only_file(void *p)
 {
-    return tsl_recout_bytes(&((const struct writer *)p)->out);
-}
-
-static int end(void *p, struct tsl_err *err)
-{
-    return tsl_recout_done(&((struct writer *)p)->out, err);
-}
-
-static int commit(void *p, const struct tsl_recfile **files, size_t *nfiles,
-                  struct tsl_err *err)
-{
-    struct writer *w = p;
-    *files = &w->out.file;
-    *nfiles = 1;
-    return tsl_recout_commit(&w->out, err);
+    return &((struct writer *)p)->out;
 }
 
 const struct tsl_recformat tsl_rec_jsonl = {
@@ -514,7 +500,5 @@ const struct tsl_recformat tsl_rec_jsonl = {
     .writer_destroy = writer_destroy,
     .begin = begin,
     .put = put,
-    .bytes = bytes,
-    .end = end,
-    .commit = commit,
+    .only_file = only_file,
 };

@@ -7,6 +7,7 @@
 #include "base/endian.h"
 #include "base/mem.h"
 #include "base/quote.h"
+#include "base/slice.h"
 #include "record/recids.h"
 #include "record/recout.h"
 
@@ -22,12 +23,6 @@ static const struct {
               { TSL_I16, 2 }, { TSL_I32, 4 }, { TSL_I64, 8 },
               { TSL_F64, 8 }, { TSL_F32, 4 }, { TSL_U16, 2 } };
 enum { NTYPES = sizeof types / sizeof types[0] };
-
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), k = strlen(end);
-    return n >= k && strcmp(s + n - k, end) == 0;
-}
 
 /* path with its last four bytes replaced, on the heap. */
 static char *with_end(const char *path, const char *end, struct tsl_err *err)
@@ -45,7 +40,7 @@ static bool is(const char *path, const uint8_t *bytes, size_t n)
         return false;
     if (n >= sizeof magic && memcmp(bytes, magic, sizeof magic) == 0)
         return true;
-    if (!ends_with(path, ".bin"))
+    if (!tsl_ends_with(path, ".bin"))
         return false;
     char *index = with_end(path, ".idx", NULL);
     bool there = index && tsl_file_exists(index);
@@ -192,10 +187,10 @@ static int reader_open(void **out, struct tsl_rechead *head, const char *path,
                        struct tsl_source *src, const struct tsl_recreader_opts *o,
                        struct tsl_err *err)
 {
-    bool bin = ends_with(path, ".bin");
+    bool bin = tsl_ends_with(path, ".bin");
     struct reader *r;
     (void)src;
-    if (!bin && !ends_with(path, ".idx"))
+    if (!bin && !tsl_ends_with(path, ".idx"))
         return tsl_err_set(err, TSL_EUSAGE,
                            "%s: Megatron's files are NAME.bin and NAME.idx",
                            tsl_quote(path).s);

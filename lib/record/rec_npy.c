@@ -7,16 +7,11 @@
 #include "base/endian.h"
 #include "base/mem.h"
 #include "base/quote.h"
+#include "base/slice.h"
 #include "record/npyhead.h"
 #include "record/recout.h"
 
 enum { WINDOW = 256 << 10, PATTERN = 6 }; /* ".*.npy" */
-
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), k = strlen(end);
-    return n >= k && strcmp(s + n - k, end) == 0;
-}
 
 static bool is(const char *path, const uint8_t *bytes, size_t n)
 {
@@ -188,7 +183,7 @@ static uint64_t rows_of(const struct tsl_npyhead *h)
 static void column_name(const char *path, char name[TSL_COLUMN_NAME_MAX + 1])
 {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    size_t end = ends_with(base, ".npy") ? strlen(base) - 4 : 0, at = end;
+    size_t end = tsl_ends_with(base, ".npy") ? strlen(base) - 4 : 0, at = end;
     while (at && base[at - 1] != '.')
         at--;
     strcpy(name, "data");
@@ -278,7 +273,7 @@ static int reader_open(void **out, struct tsl_rechead *head, const char *path,
     for (size_t i = 0; i < TSL_COLUMNS_MAX; i++)
         r->arrays[i].file = r->ends[i].file = (struct tsl_file)TSL_FILE_INIT;
     r->memory = o->memory;
-    if (!ends_with(path, ".*.npy")) {
+    if (!tsl_ends_with(path, ".*.npy")) {
         rc = open_single(r, path, err);
     } else if (!o->schema) {
         rc = tsl_err_set(err, TSL_EUSAGE,

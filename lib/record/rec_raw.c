@@ -7,6 +7,7 @@
 #include "base/endian.h"
 #include "base/mem.h"
 #include "base/quote.h"
+#include "base/slice.h"
 #include "record/recids.h"
 #include "record/recout.h"
 
@@ -21,12 +22,6 @@ enum {
     PIECE = 65536 /* tokens */
 };
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), k = strlen(end);
-    return n >= k && strcmp(s + n - k, end) == 0;
-}
-
 static bool is_llmc(const char *path, const uint8_t *p, size_t n)
 {
     (void)path;
@@ -38,7 +33,7 @@ static bool is_llmc(const char *path, const uint8_t *p, size_t n)
 static bool is_datatrove(const char *path, const uint8_t *p, size_t n)
 {
     (void)n;
-    return p && ends_with(path, ".ds");
+    return p && tsl_ends_with(path, ".ds");
 }
 
 static bool never(const char *path, const uint8_t *p, size_t n)

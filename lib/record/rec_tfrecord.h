@@ -6,7 +6,8 @@
  * Written: see tfexample.h.  --gzip makes .tfrecord.gz (compression_type GZIP).
  * Read: plain, gzip or zstd; the columns are the features of the first record; where that is
  *   no Example, there is one column "record" with the bytes as they are.
- * Memory: the largest record, twice. */
+ * Memory: the largest record, twice.
+ * Threads: one owner. */
 #ifndef TSL_REC_TFRECORD_H
 #define TSL_REC_TFRECORD_H
 

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/quote.h"
+#include "base/slice.h"
 #include "record/npyhead.h"
 #include "record/npz.h"
 #include "record/recout.h"
@@ -133,27 +134,21 @@ static int read_sample(struct reader *r, struct tsl_err *err)
     }
 }
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), k = strlen(end);
-    return n > k && strcmp(s + n - k, end) == 0;
-}
-
 /* The field without an end that only says what it is. */
 static void column_name(const char *field, char name[TSL_COLUMN_NAME_MAX + 1])
 {
     static const char *const ends[] = { ".npy", ".txt", ".json", ".bin" };
     snprintf(name, TSL_COLUMN_NAME_MAX + 1, "%s", field);
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
-        if (ends_with(field, ends[i]))
+        if (tsl_ends_with(field, ends[i]))
             name[strlen(field) - strlen(ends[i])] = 0;
 }
 
 static enum tsl_dtype text_type(const char *field)
 {
-    if (strcmp(field, "txt") == 0 || ends_with(field, ".txt"))
+    if (strcmp(field, "txt") == 0 || tsl_ends_with(field, ".txt"))
         return TSL_STR;
-    if (strcmp(field, "json") == 0 || ends_with(field, ".json"))
+    if (strcmp(field, "json") == 0 || tsl_ends_with(field, ".json"))
         return TSL_JSON;
     if (strcmp(field, "cls") == 0 || strcmp(field, "id") == 0 ||
         strcmp(field, "index") == 0)
@@ -240,9 +235,9 @@ static int take_field(struct reader *r, const struct part *p, struct tsl_err *er
     char name[TSL_COLUMN_NAME_MAX + 1];
     struct cell *cell;
     column_name(p->name, name);
-    if (strcmp(p->name, "npz") == 0 || ends_with(p->name, ".npz"))
+    if (strcmp(p->name, "npz") == 0 || tsl_ends_with(p->name, ".npz"))
         return take_npz(r, s, err);
-    if (strcmp(p->name, "npy") == 0 || ends_with(p->name, ".npy"))
+    if (strcmp(p->name, "npy") == 0 || tsl_ends_with(p->name, ".npy"))
         return take_npy(r, name, s, err);
     enum tsl_dtype type = text_type(p->name);
     int rc = cell_of(r, name, type, false, 0, NULL, &cell, err);
@@ -447,9 +442,9 @@ static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
     return rc;
 }
 
-static uint64_t bytes(const void *p)
+static struct tsl_recout *only_file(void *p)
 {
-    return tsl_recout_bytes(&((const struct writer *)p)->out);
+    return &((struct writer *)p)->out;
 }
 
 /* Two blocks of zeros, and more up to a multiple of 20 blocks. */
@@ -463,16 +458,7 @@ static int end(void *p, struct tsl_err *err)
     int rc = 0;
     for (uint64_t i = 0; rc == 0 && i < blocks; i++)
         rc = tsl_recout_write(&w->out, zeros, sizeof zeros, err);
-    return rc < 0 ? rc : tsl_recout_done(&w->out, err);
-}
-
-static int commit(void *p, const struct tsl_recfile **files, size_t *nfiles,
-                  struct tsl_err *err)
-{
-    struct writer *w = p;
-    *files = &w->out.file;
-    *nfiles = 1;
-    return tsl_recout_commit(&w->out, err);
+    return rc;
 }
 
 const struct tsl_recformat tsl_rec_webdataset = {
@@ -486,7 +472,6 @@ const struct tsl_recformat tsl_rec_webdataset = {
     .writer_destroy = writer_destroy,
     .begin = begin,
     .put = put,
-    .bytes = bytes,
     .end = end,
-    .commit = commit,
+    .only_file = only_file,
 };

@@ -12,6 +12,7 @@
 #include "record/rec_raw.h"
 #include "record/rec_tfrecord.h"
 #include "record/rec_webdataset.h"
+#include "record/recout.h"
 #include "record/recset.h"
 
 enum { WINDOW_MAX = 128 << 20 };
@@ -274,18 +275,24 @@ int tsl_recwriter_put(struct tsl_recwriter *w, const struct tsl_record *rec,
 
 uint64_t tsl_recwriter_bytes(const struct tsl_recwriter *w)
 {
-    return w->f->bytes(w->w);
+    return w->f->only_file ? tsl_recout_bytes(w->f->only_file(w->w)) : w->f->bytes(w->w);
 }
 
 int tsl_recwriter_end(struct tsl_recwriter *w, struct tsl_err *err)
 {
-    return w->f->end(w->w, err);
+    int rc = w->f->end ? w->f->end(w->w, err) : 0;
+    return rc < 0 || !w->f->only_file ? rc : tsl_recout_done(w->f->only_file(w->w), err);
 }
 
 int tsl_recwriter_commit(struct tsl_recwriter *w, const struct tsl_recfile **files,
                          size_t *nfiles, struct tsl_err *err)
 {
-    return w->f->commit(w->w, files, nfiles, err);
+    if (!w->f->only_file)
+        return w->f->commit(w->w, files, nfiles, err);
+    struct tsl_recout *out = w->f->only_file(w->w);
+    *files = &out->file;
+    *nfiles = 1;
+    return tsl_recout_commit(out, err);
 }
 
 int tsl_recwriter_adopt(struct tsl_recwriter *w, const char *stem, uint64_t records,

@@ -137,6 +137,8 @@ int tsl_recwriter_index(struct tsl_recwriter *w, const char **name, char **text,
 
 enum { TSL_REC_SNIFF = 512 };
 
+struct tsl_recout;
+
 /* What a format is to the face. */
 struct tsl_recformat {
     const char *name;   /* as --format has it */
@@ -165,6 +167,10 @@ struct tsl_recformat {
     void (*writer_destroy)(void *w);
     int (*begin)(void *w, const char *stem, struct tsl_err *err);
     int (*put)(void *w, const struct tsl_record *rec, struct tsl_err *err);
+    /* Where a shard is one file: that file, and the face measures, ends and commits it; then
+     * end may be NULL (nothing is to be written behind the last record), or writes what is. */
+    struct tsl_recout *(*only_file)(void *w);
+    /* Where it is several, all three of these. */
     uint64_t (*bytes)(const void *w);
     int (*end)(void *w, struct tsl_err *err);
     int (*commit)(void *w, const struct tsl_recfile **files, size_t *nfiles,

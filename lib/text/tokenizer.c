@@ -10,6 +10,7 @@
 #include "base/jsonread.h"
 #include "base/mem.h"
 #include "base/quote.h"
+#include "base/slice.h"
 #include "base/utf8.h"
 #include "text/bertenc.h"
 #include "text/bytealpha.h"
@@ -597,12 +598,6 @@ static bool exists(const char *dir, const char *name, struct path *out)
     return false;
 }
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), k = strlen(end);
-    return n > k && strcmp(s + n - k, end) == 0;
-}
-
 /* The folder's one .model or .tiktoken: 1; 0: none. */
 static int only_file(const char *dir, struct path *out, struct tsl_err *err)
 {
@@ -614,7 +609,7 @@ static int only_file(const char *dir, struct path *out, struct tsl_err *err)
         return 0;
     for (struct dirent *e; rc == 0 && (e = readdir(d));)
         for (size_t i = 0; rc == 0 && i < sizeof ends / sizeof *ends; i++)
-            if (ends_with(e->d_name, ends[i])) {
+            if (tsl_ends_with(e->d_name, ends[i])) {
                 if (found++)
                     rc = tsl_err_set(err, TSL_EUSAGE,
                                      "%s: more than one vocabulary is in this folder",

@@ -18,6 +18,7 @@
 
 #include "base/jsonread.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "record/recjson.h"
 #include "record/record.h"
 
@@ -30,12 +31,6 @@ static void differs(const char *file, const char *how, const char *what)
 {
     if (wrong++ < 20)
         printf("%s: %s: %s\n", file, how, what);
-}
-
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), k = strlen(end);
-    return n >= k && strcmp(s + n - k, end) == 0;
 }
 
 /* All records as lines of JSON, on the heap; NULL and err where they cannot be read. */
@@ -195,7 +190,7 @@ static void compare_lines(const char *file, char *ours, size_t nours, char *thei
                 continue;
             for (size_t k = 0; k < 2; k++) { /* webdataset: input_ids.npy, meta.json */
                 static const char *const ends[] = { ".npy", ".json" };
-                if (ends_with(name, ends[k]))
+                if (tsl_ends_with(name, ends[k]))
                     name[strlen(name) - strlen(ends[k])] = 0;
             }
             good = same(tsl_jsonread_get(tsl_jsonread_root(a), name), m.value);
@@ -228,11 +223,11 @@ static void check_expected(const char *path, const char *dir, char *ours, size_t
     char *theirs = slurp(name, &n);
     if (theirs) {
         compare_lines(path, ours, nours, theirs, n);
-    } else if (ends_with(path, "index.json") || ends_with(path, ".tar")) {
+    } else if (tsl_ends_with(path, "index.json") || tsl_ends_with(path, ".tar")) {
         /* several archives share one file: each takes its lines behind those before */
         snprintf(name, sizeof name, "%s/expect.jsonl", dir);
         theirs = slurp(name, &n);
-        if (theirs && ends_with(path, ".tar")) {
+        if (theirs && tsl_ends_with(path, ".tar")) {
             size_t rows = 0, from = 0, to;
             for (size_t i = 0; i < nours; i++)
                 rows += ours[i] == '\n';
@@ -288,21 +283,21 @@ static void check_file(const char *path, const char *dir, const char *tmp, size_
     }
     check_expected(path, dir, ours, n, used);
     check_copy(path, tmp, "native", NULL, false, ours, n);
-    if (ends_with(path, ".tfrecord"))
+    if (tsl_ends_with(path, ".tfrecord"))
         check_copy(path, tmp, "tfrecord", NULL, false, ours, n);
     if (strstr(path, "llmc/"))
         check_copy(path, tmp, "llmc", NULL, true, ours, n);
-    if (ends_with(path, "_sentence_u16.idx"))
+    if (tsl_ends_with(path, "_sentence_u16.idx"))
         check_copy(path, tmp, "megatron", "sentence", false, ours, n);
     tsl_mem_free(ours);
 }
 
 static bool is_record_file(const char *name)
 {
-    return ends_with(name, ".tfrecord") || ends_with(name, ".idx") ||
-           ends_with(name, ".npy") || ends_with(name, ".tar") ||
+    return tsl_ends_with(name, ".tfrecord") || tsl_ends_with(name, ".idx") ||
+           tsl_ends_with(name, ".npy") || tsl_ends_with(name, ".tar") ||
            strcmp(name, "index.json") == 0 ||
-           (ends_with(name, ".bin") && strstr(name, "_"));
+           (tsl_ends_with(name, ".bin") && strstr(name, "_"));
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -332,7 +327,7 @@ static void check_folder(const char *dir, const char *tmp)
             if (S_ISDIR(st.st_mode))
                 check_folder(path, tmp);
             else if (is_record_file(name) &&
-                     !(ends_with(name, ".bin") && access(idx, F_OK) == 0))
+                     !(tsl_ends_with(name, ".bin") && access(idx, F_OK) == 0))
                 check_file(path, dir, tmp, &used);
         }
         free(names[i]);
