@@ -186,6 +186,13 @@ $B/obj/%.o: %.c $B/flags
 	@mkdir -p $(@D)
 	$Q $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The same kernels for each kind of processor, chosen when the program runs (tensor/kernels.h).
+ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
+$B/obj/lib/tensor/kernels_avx2.o:   ALL_CFLAGS += -mavx2 -mfma
+$B/obj/lib/tensor/kernels_avx512.o: ALL_CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
+endif
+$B/obj/lib/tensor/kernels_%.o: ALL_CFLAGS += -O3
+
 # Tests define what others call: __wrap_write, LLVMFuzzerTestOneInput.
 $B/obj/tests/%.o: ALL_CFLAGS += -Itests -Wno-missing-prototypes
 

@@ -1,0 +1,28 @@
+/* kernels.h - the raw loops: the one door to a faster processor or a device.
+ *
+ * The same kernels are compiled three times from the same source (simd.h): with AVX-512, with
+ * AVX2 and FMA, and in plain C; the plain ones are the definition of right, and the others
+ * give the same bits.  Which table is used is chosen once, by the processor; TSL_CPU=ref,
+ * avx2 or avx512 in the environment overrides it where the processor has that.
+ *
+ * A family of kernels is one file FAMILY_body.h, included by kernels_ref.c, kernels_avx2.c
+ * and kernels_avx512.c, and its members in the table below.
+ * Order: sums run in an order that the shapes alone decide.
+ * Memory: none of their own; scratch is the caller's.
+ * Threads: pure functions; who splits work among threads is above. */
+#ifndef TSL_KERNELS_H
+#define TSL_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct tsl_kernels {
+    const char *name; /* "avx512", "avx2", "ref" */
+};
+
+/* The table in use.  Never NULL. */
+const struct tsl_kernels *tsl_kernels(void);
+/* The one of that name; NULL where this processor or build has none. */
+const struct tsl_kernels *tsl_kernels_named(const char *name);
+
+#endif

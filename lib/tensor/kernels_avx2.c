@@ -1,0 +1,9 @@
+/* kernels_avx2.c - the kernels, for processors with AVX2. */
+#include "tensor/kernels_tables.h"
+#include "tensor/simd.h"
+
+#ifdef __x86_64__
+const struct tsl_kernels tsl_kernels_avx2 = {
+    .name = "avx2",
+};
+#endif

@@ -1,0 +1,8 @@
+/* kernels_ref.c - the kernels, in plain C. */
+#include "tensor/kernels_tables.h"
+#define TSL_SIMD_PLAIN
+#include "tensor/simd.h"
+
+const struct tsl_kernels tsl_kernels_ref = {
+    .name = "ref",
+};
