@@ -38,15 +38,15 @@ static int fail(const json_error_t *e, const char *name, struct tsl_err *err)
                        e->line, e->column, e->position, what, tsl_quote(near).s);
 }
 
-int tsl_jsonread_parse(struct tsl_jsonread **doc, struct tsl_slice text, const char *name,
-                       struct tsl_err *err)
+static int parse(struct tsl_jsonread **doc, struct tsl_slice text, size_t flags,
+                 const char *name, struct tsl_err *err)
 {
     struct tsl_jsonread *d = tsl_mem_alloc(1, sizeof *d, "a JSON document", err);
     json_error_t e;
     if (!d)
         return TSL_ENOMEM;
     d->root = json_loadb(text.data ? (const char *)text.data : "", text.len,
-                         JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+                         JSON_DECODE_ANY | JSON_ALLOW_NUL | flags, &e);
     if (!d->root) {
         tsl_mem_free(d);
         if (json_error_code(&e) == json_error_out_of_memory)
@@ -55,6 +55,18 @@ int tsl_jsonread_parse(struct tsl_jsonread **doc, struct tsl_slice text, const c
     }
     *doc = d;
     return 0;
+}
+
+int tsl_jsonread_parse(struct tsl_jsonread **doc, struct tsl_slice text, const char *name,
+                       struct tsl_err *err)
+{
+    return parse(doc, text, 0, name, err);
+}
+
+int tsl_jsonread_parse_unique(struct tsl_jsonread **doc, struct tsl_slice text,
+                              const char *name, struct tsl_err *err)
+{
+    return parse(doc, text, JSON_REJECT_DUPLICATES, name, err);
 }
 
 void tsl_jsonread_destroy(struct tsl_jsonread *doc)

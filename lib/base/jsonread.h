@@ -33,6 +33,9 @@ enum tsl_jsonread_kind {
  * may not.  TSL_EFORMAT for all that is not JSON, numbers out of range included. */
 int tsl_jsonread_parse(struct tsl_jsonread **doc, struct tsl_slice text, const char *name,
                        struct tsl_err *err);
+/* The same; a key that an object has twice is TSL_EFORMAT. */
+int tsl_jsonread_parse_unique(struct tsl_jsonread **doc, struct tsl_slice text,
+                              const char *name, struct tsl_err *err);
 void tsl_jsonread_destroy(struct tsl_jsonread *doc);
 const struct tsl_jsonval *tsl_jsonread_root(const struct tsl_jsonread *doc);
 

@@ -141,6 +141,7 @@ int tsl_file_temp(struct tsl_file *f, const char *dir, bool direct, struct tsl_e
     int rc = tsl_file_wrap(f, fd, dir, false, err);
     if (rc < 0)
         return rc;
+    f->temp = true;
 #ifdef O_DIRECT
     f->direct = direct && fcntl(fd, F_SETFL, O_DIRECT) == 0;
 #endif
@@ -271,17 +272,15 @@ static int move_all(const struct tsl_file *f, bool in, struct iovec *v, int n,
             errno = EINVAL;
         }
         if (k < 0)
-            return tsl_err_sys(err, errno,
-                               "%s: cannot %s temporary data at byte %" PRIu64, f->name,
-                               in ? "read" : "write", at);
-        if (k == 0 && in)
-            return tsl_err_set(err, TSL_EIO,
-                               "%s: temporary data ended early at byte %" PRIu64, f->name,
+            return tsl_err_sys(err, errno, "%s: cannot %s%s at byte %" PRIu64, f->name,
+                               in ? "read" : "write", f->temp ? " temporary data" : "",
                                at);
+        if (k == 0 && in)
+            return tsl_err_set(err, TSL_EIO, "%s: %sended early at byte %" PRIu64,
+                               f->name, f->temp ? "temporary data " : "", at);
         if (k == 0)
-            return tsl_err_sys(err, ENOSPC,
-                               "%s: cannot write temporary data at byte %" PRIu64,
-                               f->name, at);
+            return tsl_err_sys(err, ENOSPC, "%s: cannot write%s at byte %" PRIu64,
+                               f->name, f->temp ? " temporary data" : "", at);
         size_t left = 0;
         for (int i = 0; i < n; i++)
             left += v[i].iov_len;

@@ -26,6 +26,7 @@ struct tsl_file {
     char *name;    /* as messages show it */
     bool regular;  /* has a size and positions */
     bool borrowed; /* standard input or output: not ours to close */
+    bool temp;     /* of tsl_file_temp */
     bool direct;   /* O_DIRECT: aligned memory, positions and lengths */
     bool nodrop;   /* leave the page cache alone */
     bool noflag;   /* RWF_DONTCACHE was refused here, for writing */
