@@ -1,0 +1,26 @@
+/* fused.h - what fused operations share.
+ * Order: by the shapes alone.
+ * Memory: as op.h.
+ * Threads: as op.h. */
+#ifndef TSL_FUSED_H
+#define TSL_FUSED_H
+
+#include "tensor/gemm.h"
+#include "tensor/op.h"
+#include "tensor/ops.h"
+
+/* a b as matrices [rows, last axis] of contiguous tensors, each turned where asked, seen with
+ * rank axes dim; in bf16 where the graph's options say so.  Can be added to. */
+struct tsl_tensor *tsl_fused_product(struct tsl_graph *g, struct tsl_tensor *a,
+                                     bool turn_a, struct tsl_tensor *b, bool turn_b,
+                                     unsigned rank, const int64_t *dim);
+/* dy f'(x); lies where dy lies where that is not needed any more. */
+struct tsl_tensor *tsl_fused_unary_backward(struct tsl_graph *g, enum tsl_unary f,
+                                            struct tsl_tensor *dy, struct tsl_tensor *x);
+/* y = f(x), n numbers, while running. */
+void tsl_fused_unary(const struct tsl_run *r, enum tsl_unary f, float *y, const float *x,
+                     size_t n);
+/* Does gemm have f? */
+bool tsl_fused_after(enum tsl_unary f, enum tsl_gemm_after *after);
+
+#endif
