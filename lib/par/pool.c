@@ -78,6 +78,11 @@ void tsl_pool_destroy(struct tsl_pool *p)
     tsl_mem_free(p);
 }
 
+unsigned tsl_pool_threads(const struct tsl_pool *p)
+{
+    return p->nthreads + 1;
+}
+
 void tsl_pool_run(struct tsl_pool *p, unsigned n, void (*fn)(void *ctx, unsigned i),
                   void *ctx)
 {

@@ -18,6 +18,8 @@ struct tsl_pool;
 int tsl_pool_create(struct tsl_pool **p, unsigned n, struct tsl_err *err);
 /* Joins the threads.  Not during a run; NULL is fine. */
 void tsl_pool_destroy(struct tsl_pool *p);
+/* How many work in a run, the caller among them: what needs memory of its own for each. */
+unsigned tsl_pool_threads(const struct tsl_pool *p);
 
 /* fn(ctx, i) once for each i in [0, n); returns when all are back.  Does not nest. */
 void tsl_pool_run(struct tsl_pool *p, unsigned n, void (*fn)(void *ctx, unsigned i),

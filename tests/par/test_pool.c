@@ -32,6 +32,7 @@ static void every_index_is_worked_on_once(void **state)
     for (unsigned n = 1; n <= 8; n++) {
         struct tsl_pool *p = NULL;
         assert_ok(tsl_pool_create(&p, n, &err), &err);
+        assert_int_equal(tsl_pool_threads(p), n);
         for (int round = 0; round < 20; round++)
             for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
                 struct marks m = { 0 };
