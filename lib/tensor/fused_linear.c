@@ -78,6 +78,14 @@ struct tsl_tensor *tsl_fused_product(struct tsl_graph *g, struct tsl_tensor *a,
 
 /* ---- linear ---- */
 
+bool tsl_fused_after(enum tsl_unary f, enum tsl_gemm_after *after)
+{
+    if (f != TSL_RELU)
+        return false;
+    *after = TSL_GEMM_RELU;
+    return true;
+}
+
 static struct tsl_gemm linear_of(const struct tsl_node *n)
 {
     const struct tsl_tensor *x = n->in[0], *w = n->in[1];

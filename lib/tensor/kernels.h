@@ -13,11 +13,26 @@
 #ifndef TSL_KERNELS_H
 #define TSL_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tensor/unary.h"
+
 struct tsl_kernels {
     const char *name; /* "avx512", "avx2", "ref" */
+
+    /* ---- elementwise_body.h; results may lie where an operand lies ---- */
+    /* y[i] = f(x[i]), i < n.  NULL for TSL_IDENTITY. */
+    void (*unary[TSL_UNARIES])(float *y, const float *x, size_t n);
+    /* y[i] = dy[i] f'(x[i]); for the activations, else NULL. */
+    void (*unary_grad[TSL_UNARIES])(float *y, const float *dy, const float *x, size_t n);
+    /* c[i] = a[i] + - * / b[i], in this order. */
+    void (*binary[4])(float *c, const float *a, const float *b, size_t n);
+    /* y[i] = a x[i] + b, rounded twice; y[i] + that where adds. */
+    void (*affine)(float *y, const float *x, float a, float b, bool adds, size_t n);
+    /* y[c] += x[0, c] + x[1, c] + ..., row after row: x (rows, cols), contiguous. */
+    void (*add_rows)(float *y, const float *x, size_t rows, size_t cols);
 };
 
 /* The table in use.  Never NULL. */

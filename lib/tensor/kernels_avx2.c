@@ -1,9 +1,11 @@
 /* kernels_avx2.c - the kernels, for processors with AVX2. */
+#include "tensor/elementwise_body.h"
 #include "tensor/kernels_tables.h"
 #include "tensor/simd.h"
 
 #ifdef __x86_64__
 const struct tsl_kernels tsl_kernels_avx2 = {
     .name = "avx2",
+    ELEMENTWISE_MEMBERS,
 };
 #endif

@@ -59,9 +59,63 @@ static void sum_part(void *ctx, size_t from, size_t to)
     }
 }
 
+/* ---- over leading axes: rows are added up, some at a time ---- */
+
+enum { ROWS_BLOCK = 128 };
+
+struct rows_work {
+    const struct tsl_kernels *k;
+    const float *x;
+    float *part; /* [blocks, cols] */
+    size_t cols;
+};
+
+static void rows_part(void *ctx, size_t from, size_t to)
+{
+    const struct rows_work *w = ctx;
+    float *part = w->part + from / ROWS_BLOCK * w->cols;
+    memset(part, 0, w->cols * sizeof *part);
+    w->k->add_rows(part, w->x + from * w->cols, to - from, w->cols);
+}
+
+/* Are the summed axes the first ones of a contiguous tensor?  Then how many rows. */
+static size_t leading_rows(const struct tsl_node *n)
+{
+    const struct tsl_tensor *x = n->in[0];
+    unsigned axes = (unsigned)n->attr[0].i, first = 0;
+    size_t rows = 1;
+    while (first < x->rank && axes >> first & 1)
+        rows *= (size_t)x->dim[first++];
+    bool rest = first < x->rank && !(axes >> first);
+    return rest && rows > 1 && tsl_tensor_contiguous(x) ? rows : 0;
+}
+
+static size_t sum_scratch(const struct tsl_node *n, unsigned nthreads)
+{
+    (void)nthreads;
+    size_t rows = leading_rows(n);
+    return (rows + ROWS_BLOCK - 1) / ROWS_BLOCK * tsl_tensor_count(n->out[0]) *
+           sizeof(float);
+}
+
+static void sum_rows_run(const struct tsl_node *n, const struct tsl_run *r, size_t rows)
+{
+    size_t cols = tsl_tensor_count(n->out[0]);
+    struct rows_work w = { r->kernels, tsl_tensor_f32(n->in[0]), r->scratch, cols };
+    tsl_op_split(r, rows, ROWS_BLOCK, rows_part, &w);
+    float *y = tsl_tensor_f32(n->out[0]);
+    if (!n->adds)
+        memset(y, 0, cols * sizeof *y);
+    r->kernels->add_rows(y, w.part, (rows + ROWS_BLOCK - 1) / ROWS_BLOCK, cols);
+}
+
 static void sum_run(const struct tsl_node *n, const struct tsl_run *r)
 {
-    size_t out = tsl_tensor_count(n->out[0]);
+    size_t out = tsl_tensor_count(n->out[0]), rows = leading_rows(n);
+    if (rows) {
+        sum_rows_run(n, r, rows);
+        return;
+    }
     size_t each = tsl_tensor_count(n->in[0]) / out;
     tsl_op_split(r, out, SUM_BLOCK / each + 1, sum_part, (void *)n);
 }
@@ -75,7 +129,11 @@ static void sum_grad(struct tsl_graph *g, struct tsl_node *n,
 }
 
 static const struct tsl_op op_sum = {
-    .name = "sum", .run = sum_run, .grad = sum_grad, .can_add = true
+    .name = "sum",
+    .run = sum_run,
+    .grad = sum_grad,
+    .scratch = sum_scratch,
+    .can_add = true,
 };
 
 struct tsl_tensor *tsl_ops_sum(struct tsl_graph *g, struct tsl_tensor *x, unsigned axes)
