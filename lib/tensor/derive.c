@@ -65,8 +65,8 @@ static void add_up(struct deriving *d, const struct tsl_tensor *x,
     if (!of->grad) {
         of->grad = more;
         of->own = fresh && by && by->op->run && by->out[0] == more;
-    } else if (of->own && fresh && by && by->op->can_add && by->out[0] == more &&
-               more->nuses == 0 && of->grad->nuses == 0) {
+    } else if (!d->differentiable && of->own && fresh && by && by->op->can_add &&
+               by->out[0] == more && more->nuses == 0 && of->grad->nuses == 0) {
         more->storage = of->grad->storage;
         by->adds = true;
         of->grad = more;
@@ -114,6 +114,11 @@ static void back_node(struct deriving *d, struct tsl_node *n)
     if (!any || !wanted || n->op->flat)
         return;
     d->g->scope = n->scope;
+    if (n->adds) { /* the sum's other summands are not its inputs */
+        tsl_op_fail(d->g,
+                    "a gradient is derived that was not asked to be differentiable");
+        return;
+    }
     if (d->differentiable && n->op->expand) {
         back_expanded(d, n, dout);
         return;

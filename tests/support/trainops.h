@@ -1,0 +1,218 @@
+/* trainops.h - how each fixture of an operation is recorded.
+ * Threads: one. */
+#ifndef TRAINOPS_H
+#define TRAINOPS_H
+
+#include "support/trainfix.h"
+
+#define IN(name) struct tsl_tensor *name = trainfix_in(f, #name)
+
+static inline void trainop_unary(struct trainfix *f, enum tsl_unary u)
+{
+    IN(x);
+    trainfix_out(f, "y", tsl_ops_unary(f->g, u, x));
+}
+
+static inline void trainop_batched_matmul(struct trainfix *f)
+{
+    IN(a);
+    IN(b);
+    trainfix_out(f, "y", tsl_ops_matmul(f->g, a, tsl_ops_transpose(f->g, b)));
+}
+
+static inline void trainop_bce(struct trainfix *f)
+{
+    IN(x);
+    IN(t);
+    struct tsl_tensor *y =
+        tsl_ops_sub(f->g, tsl_ops_unary(f->g, TSL_SOFTPLUS, x), tsl_ops_mul(f->g, t, x));
+    trainfix_out(f, "loss", tsl_ops_mean_all(f->g, y));
+}
+
+static inline void trainop_mse(struct trainfix *f)
+{
+    IN(x);
+    IN(t);
+    struct tsl_tensor *d = tsl_ops_sub(f->g, x, t);
+    trainfix_out(f, "loss", tsl_ops_mean_all(f->g, tsl_ops_mul(f->g, d, d)));
+}
+
+static inline void trainop_broadcast(struct trainfix *f)
+{
+    IN(x);
+    IN(a);
+    IN(b);
+    trainfix_out(f, "y", tsl_ops_mul(f->g, tsl_ops_add(f->g, x, a), b));
+}
+
+static inline void trainop_embedding(struct trainfix *f)
+{
+    IN(w);
+    IN(ids);
+    trainfix_out(f, "y", tsl_ops_gather(f->g, w, ids));
+}
+
+static inline void trainop_gather(struct trainfix *f)
+{
+    IN(x);
+    IN(rows);
+    trainfix_out(f, "y", tsl_ops_gather(f->g, x, rows));
+}
+
+static inline void trainop_linear(struct trainfix *f, enum tsl_unary u)
+{
+    IN(x);
+    IN(w);
+    IN(b);
+    trainfix_out(f, "y", tsl_ops_linear(f->g, x, w, b, u, false));
+}
+
+static inline void trainop_sum_mean_max(struct trainfix *f)
+{
+    IN(x);
+    if (!x)
+        return;
+    struct tsl_tensor *sum = tsl_ops_sum(f->g, x, 2), *mean = tsl_ops_mean(f->g, x, 1);
+    trainfix_out(f, "sum", tsl_ops_reshape(f->g, sum, 1, &x->dim[0]));
+    trainfix_out(f, "mean", tsl_ops_reshape(f->g, mean, 1, &x->dim[1]));
+    trainfix_out(f, "max", tsl_ops_max(f->g, x));
+}
+
+/* The gradient of a gradient: dx = J^T dy, s = <v, dx>, derived by x and dy. */
+static inline void trainop_second(struct trainfix *f,
+                                  struct tsl_tensor *(*op)(struct tsl_graph *,
+                                                           struct tsl_tensor *))
+{
+    IN(x);
+    IN(dy);
+    IN(v);
+    struct tsl_tensor *y = op(f->g, x), *dx = NULL, *by[2] = { x, dy },
+                      *second[2] = { 0 };
+    struct tsl_tensor *total = tsl_ops_sum_all(f->g, tsl_ops_mul(f->g, y, dy));
+    f->rc = tsl_graph_gradient(f->g, total, &x, 1, true, &dx, &f->err);
+    struct tsl_tensor *s = tsl_ops_sum_all(f->g, tsl_ops_mul(f->g, v, dx));
+    if (f->rc == 0)
+        f->rc = tsl_graph_gradient(f->g, s, by, 2, false, second, &f->err);
+    trainfix_out(f, "dx", dx);
+    trainfix_out(f, "v_hess_x", second[0]);
+    trainfix_out(f, "v_hess_dy", second[1]);
+}
+
+static inline struct tsl_tensor *trainop_tanh(struct tsl_graph *g, struct tsl_tensor *x)
+{
+    return tsl_ops_unary(g, TSL_TANH, x);
+}
+static inline struct tsl_tensor *trainop_swish(struct tsl_graph *g, struct tsl_tensor *x)
+{
+    return tsl_ops_unary(g, TSL_SWISH, x);
+}
+static inline struct tsl_tensor *trainop_gelu_erf(struct tsl_graph *g,
+                                                  struct tsl_tensor *x)
+{
+    return tsl_ops_unary(g, TSL_GELU_ERF, x);
+}
+static inline struct tsl_tensor *trainop_gelu_tanh(struct tsl_graph *g,
+                                                   struct tsl_tensor *x)
+{
+    return tsl_ops_unary(g, TSL_GELU_TANH, x);
+}
+
+/* critic(x) = gelu(tanh(x w1^T + b1) w2^T + b2) w3: [n] */
+struct trainop_critic {
+    struct tsl_tensor *w1, *b1, *w2, *b2, *w3;
+};
+static inline struct tsl_tensor *trainop_criticise(struct trainfix *f,
+                                                   const struct trainop_critic *c,
+                                                   struct tsl_tensor *x)
+{
+    struct tsl_tensor *h = tsl_ops_linear(f->g, x, c->w1, c->b1, TSL_TANH, false);
+    h = tsl_ops_linear(f->g, h, c->w2, c->b2, TSL_GELU_ERF, false);
+    if (!h)
+        return NULL;
+    struct tsl_tensor *w3 =
+        tsl_ops_reshape(f->g, c->w3, 2, (int64_t[]){ c->w3->dim[0], 1 });
+    return tsl_ops_matmul(f->g, h, w3);
+}
+
+/* WGAN-GP: the loss holds a gradient, so its derivative is of second order. */
+static inline void trainop_gradient_penalty(struct trainfix *f)
+{
+    IN(real);
+    IN(fake);
+    IN(eps);
+    struct trainop_critic c = { trainfix_in(f, "w1"), trainfix_in(f, "b1"),
+                                trainfix_in(f, "w2"), trainfix_in(f, "b2"),
+                                trainfix_in(f, "w3") };
+    struct tsl_tensor *rest = tsl_ops_affine(f->g, eps, -1, 1);
+    struct tsl_tensor *x_hat =
+        tsl_ops_add(f->g, tsl_ops_mul(f->g, eps, real), tsl_ops_mul(f->g, rest, fake));
+    struct tsl_tensor *input_grad = NULL;
+    struct tsl_tensor *y = trainop_criticise(f, &c, x_hat);
+    f->rc = tsl_graph_gradient(f->g, tsl_ops_sum_all(f->g, y), &x_hat, 1, true,
+                               &input_grad, &f->err);
+    struct tsl_tensor *norm =
+        tsl_ops_sum(f->g, tsl_ops_mul(f->g, input_grad, input_grad), 2);
+    struct tsl_tensor *off =
+        tsl_ops_affine(f->g, tsl_ops_unary(f->g, TSL_SQRT, norm), 1, -1);
+    struct tsl_tensor *penalty = tsl_ops_mean_all(f->g, tsl_ops_mul(f->g, off, off));
+    struct tsl_tensor *wasserstein =
+        tsl_ops_sub(f->g, tsl_ops_mean_all(f->g, trainop_criticise(f, &c, fake)),
+                    tsl_ops_mean_all(f->g, trainop_criticise(f, &c, real)));
+    trainfix_out(f, "loss",
+                 tsl_ops_add(f->g, wasserstein, tsl_ops_affine(f->g, penalty, 10, 0)));
+}
+
+/* false: not an operation that is known here. */
+static inline bool trainop_record(struct trainfix *f, const char *name)
+{
+    static const struct {
+        const char *name;
+        void (*record)(struct trainfix *f);
+    } plain[] = {
+        { "batched_matmul", trainop_batched_matmul },
+        { "bce_with_logits", trainop_bce },
+        { "broadcast_add_mul", trainop_broadcast },
+        { "embedding", trainop_embedding },
+        { "gather_rows", trainop_gather },
+        { "gradient_penalty", trainop_gradient_penalty },
+        { "mse", trainop_mse },
+        { "sum_mean_max", trainop_sum_mean_max },
+    };
+    static const struct {
+        const char *name;
+        enum tsl_unary f;
+    } unary[] = {
+        { "gelu_erf", TSL_GELU_ERF }, { "gelu_tanh", TSL_GELU_TANH },
+        { "relu", TSL_RELU },         { "leaky_relu", TSL_LEAKY_RELU },
+        { "sigmoid", TSL_SIGMOID },   { "softplus", TSL_SOFTPLUS },
+        { "swish", TSL_SWISH },       { "squareplus", TSL_SQUAREPLUS },
+        { "tanh", TSL_TANH },
+    };
+    static const struct {
+        const char *name;
+        struct tsl_tensor *(*op)(struct tsl_graph *, struct tsl_tensor *);
+    } second[] = {
+        { "second_tanh", trainop_tanh },
+        { "second_swish", trainop_swish },
+        { "second_gelu_erf", trainop_gelu_erf },
+        { "second_gelu_tanh", trainop_gelu_tanh },
+    };
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if (!strcmp(plain[i].name, name))
+            return plain[i].record(f), true;
+    for (size_t i = 0; i < sizeof unary / sizeof *unary; i++)
+        if (!strcmp(unary[i].name, name))
+            return trainop_unary(f, unary[i].f), true;
+    for (size_t i = 0; i < sizeof second / sizeof *second; i++)
+        if (!strcmp(second[i].name, name))
+            return trainop_second(f, second[i].op), true;
+    if (!strcmp(name, "linear"))
+        return trainop_linear(f, TSL_IDENTITY), true;
+    if (!strcmp(name, "linear_gelu"))
+        return trainop_linear(f, TSL_GELU_ERF), true;
+    return false;
+}
+
+#undef IN
+
+#endif
