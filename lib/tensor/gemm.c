@@ -1,78 +1,246 @@
 #include "tensor/gemm.h"
 
 #include <assert.h>
-#include <math.h>
+#include <stdatomic.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "par/pool.h"
+#include "tensor/gemm_block.h"
+#include "tensor/kernels.h"
+
+/* Parts of the chains, and what is packed at a time.  A panel of a (8 rows of 512 floats) is to
+ * stay in the first level of caches, panels of b and what of a is packed in the second. */
+enum { LINES_MAX = 512, B_FLOATS = 128 << 10, A_FLOATS = 64 << 10 };
+
+/* How a product is cut.  Only row_parts and col_parts know how many threads there are. */
+struct plan {
+    const struct tsl_kernels *kernels;
+    size_t lines, nlines;      /* of a part of the chains; so many parts */
+    size_t rows, row_parts;    /* of an item of work */
+    size_t cols, col_parts;    /* likewise */
+    size_t rows_packed;        /* at a time; 0: a is read where it lies */
+    size_t a_floats, b_floats; /* a worker's buffers */
+};
+
+static size_t size_min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t size_max(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t div_up(size_t a, size_t b)
+{
+    return a / b + (a % b != 0);
+}
+
+static size_t round_up(size_t a, size_t unit)
+{
+    return div_up(a, unit) * unit;
+}
+
+/* What does not depend on the threads. */
+static struct plan plan_buffers(const struct tsl_gemm *g)
+{
+    struct plan p = { .kernels = g->kernels ? g->kernels : tsl_kernels() };
+    size_t height = p.kernels->gemm_rows, width = p.kernels->gemm_cols;
+    p.nlines = size_max(1, div_up(g->k, LINES_MAX));
+    p.lines = round_up(div_up(g->k, p.nlines), 16);
+    p.nlines = size_max(1, div_up(g->k, size_max(1, p.lines)));
+    p.cols = size_max(width, B_FLOATS / size_max(1, p.lines) / width * width);
+    p.cols = size_min(p.cols, round_up(size_max(1, g->n), 16));
+    p.b_floats = round_up(p.lines * p.cols, 16);
+    if (g->a_col != 1 || g->multiply != TSL_GEMM_F32) {
+        p.rows_packed =
+            size_max(height, A_FLOATS / size_max(1, p.lines) / height * height);
+        p.rows_packed = size_min(p.rows_packed, round_up(size_max(1, g->m), height));
+        p.a_floats = round_up(p.lines * p.rows_packed, 16);
+    }
+    return p;
+}
+
+/* About how long it takes, with parts of that size, in multiply-adds: the rounds that the
+ * threads need for the items, and packing, where a float costs as much as PACK of them. */
+static double plan_cost(const struct plan *p, const struct tsl_gemm *g, size_t nbatch,
+                        unsigned nthreads, size_t rows, size_t cols)
+{
+    enum { PACK = 6, FULL = 32 };
+    size_t items = nbatch * div_up(g->m, rows) * div_up(g->n, cols);
+    double rounds = items <= nthreads ? 1 : (double)items / nthreads + .5;
+    double b = (double)cols, a = p->rows_packed ? (double)rows : (double)rows / 4;
+    return rounds * ((double)rows * (double)cols + PACK * (a + b) + FULL);
+}
+
+static void plan_parts(struct plan *p, const struct tsl_gemm *g, size_t nbatch,
+                       unsigned nthreads)
+{
+    size_t height = p->kernels->gemm_rows, width = p->kernels->gemm_cols;
+    size_t cols_max = p->cols, least = div_up(g->n, cols_max);
+    double best = 0;
+    for (size_t more = 0; more < 8; more++)
+        for (size_t parts = 1; parts <= 64; parts += (parts + 1) / 2) {
+            size_t cols = round_up(div_up(g->n, least + more * (least + 3) / 4), width);
+            size_t rows = round_up(div_up(g->m, parts), height);
+            cols = size_min(cols, cols_max);
+            double cost = plan_cost(p, g, nbatch, nthreads, rows, cols);
+            if (best > 0 && cost >= best)
+                continue;
+            best = cost;
+            p->rows = rows;
+            p->cols = cols;
+        }
+    p->row_parts = div_up(g->m, p->rows);
+    p->col_parts = div_up(g->n, p->cols);
+}
 
 struct job {
     const struct tsl_gemm *g;
     const struct tsl_gemm_batch *batch;
-    unsigned parts; /* of each product */
+    struct plan plan;
+    float *scratch;
+    size_t nitems;
+    atomic_size_t next;
 };
 
-static float rounded(float x, enum tsl_gemm_multiply how)
+/* Which b a worker has packed. */
+struct packed {
+    const float *b;
+    size_t col;
+};
+
+static void pack_b(const struct job *job, const float *b, size_t line, size_t lines,
+                   size_t col, size_t cols, float *to)
 {
-    if (how == TSL_GEMM_F32)
-        return x;
-    uint32_t u;
-    memcpy(&u, &x, 4);
-    u = x != x ? u | 0x400000 : u + 0x7fff + (u >> 16 & 1);
-    u &= 0xffff0000;
-    memcpy(&x, &u, 4);
-    return x;
+    const struct tsl_gemm *g = job->g;
+    struct tsl_gemm_source s = {
+        .from = b + (ptrdiff_t)line * g->b_row + (ptrdiff_t)col * g->b_col,
+        .line = g->b_row,
+        .item = g->b_col,
+        .lines = lines,
+        .items = cols,
+        .width = job->plan.kernels->gemm_cols,
+        .unit = 16,
+        .bf16 = g->multiply == TSL_GEMM_BF16,
+    };
+    job->plan.kernels->gemm_pack(to, &s);
 }
 
-static void work(void *ctx, unsigned index)
+/* A part of the chains of an item: block has what b and c are. */
+static void run_rows(const struct job *job, struct tsl_gemm_block *block, const float *a,
+                     size_t rows, float *a_packed)
 {
-    const struct job *job = ctx;
+    const struct tsl_gemm *g = job->g;
+    const struct plan *p = &job->plan;
+    size_t height = p->kernels->gemm_rows, most = p->rows_packed ? p->rows_packed : rows;
+    for (size_t i = 0; i < rows; i += most) {
+        block->m = size_min(rows - i, most);
+        block->a = a + (ptrdiff_t)i * g->a_row;
+        block->a_row = g->a_row;
+        block->a_col = g->a_col;
+        block->a_panel = (ptrdiff_t)height * g->a_row;
+        if (p->rows_packed) {
+            struct tsl_gemm_source s = {
+                .from = block->a,
+                .line = g->a_col,
+                .item = g->a_row,
+                .lines = block->k,
+                .items = block->m,
+                .width = height,
+                .unit = height,
+                .bf16 = g->multiply == TSL_GEMM_BF16,
+            };
+            p->kernels->gemm_pack(a_packed, &s);
+            block->a = a_packed;
+            block->a_row = 1;
+            block->a_col = (ptrdiff_t)height;
+            block->a_panel = (ptrdiff_t)(height * block->k);
+        }
+        p->kernels->gemm_block(block);
+        block->c += (ptrdiff_t)block->m * g->c_row;
+        if (block->before)
+            block->before += (ptrdiff_t)block->m * g->before_row;
+    }
+}
+
+static void run_item(const struct job *job, size_t index, float *b_packed,
+                     struct packed *packed)
+{
     const struct tsl_gemm *g = job->g;
     const struct tsl_gemm_batch *s = job->batch;
-    size_t nth = index / job->parts, part = index % job->parts;
-    ptrdiff_t o = (ptrdiff_t)(nth / s->inner), in = (ptrdiff_t)(nth % s->inner);
-    const float *a = g->a + o * s->a_outer + in * s->a_inner;
-    const float *b = g->b + o * s->b_outer + in * s->b_inner;
-    float *c = g->c + o * s->c_outer + in * s->c_inner;
-    float *before =
-        g->before ? g->before + o * s->before_outer + in * s->before_inner : NULL;
-    for (size_t i = part; i < g->m; i += job->parts)
-        for (size_t j = 0; j < g->n; j++) {
-            float *to = c + (ptrdiff_t)i * g->c_row + (ptrdiff_t)j;
-            float acc = g->add ? *to : 0;
-            for (size_t k = 0; k < g->k; k++)
-                acc = fmaf(rounded(a[(ptrdiff_t)i * g->a_row + (ptrdiff_t)k * g->a_col],
-                                   g->multiply),
-                           rounded(b[(ptrdiff_t)k * g->b_row + (ptrdiff_t)j * g->b_col],
-                                   g->multiply),
-                           acc);
-            if (g->bias)
-                acc += g->bias[j];
-            if (before)
-                before[(ptrdiff_t)i * g->before_row + (ptrdiff_t)j] = acc;
-            *to = g->after == TSL_GEMM_RELU && 0 > acc ? 0 : acc;
+    const struct plan *p = &job->plan;
+    size_t row = index % p->row_parts * p->rows;
+    size_t col = index / p->row_parts % p->col_parts * p->cols;
+    size_t nth = index / (p->row_parts * p->col_parts);
+    ptrdiff_t o = (ptrdiff_t)(nth / s->inner), i = (ptrdiff_t)(nth % s->inner);
+    const float *a = g->a + o * s->a_outer + i * s->a_inner + (ptrdiff_t)row * g->a_row;
+    const float *b = g->b + o * s->b_outer + i * s->b_inner;
+    size_t rows = size_min(p->rows, g->m - row);
+    struct tsl_gemm_block block = { .n = size_min(p->cols, g->n - col), .b = b_packed };
+    for (size_t part = 0; part < p->nlines; part++) {
+        size_t line = part * p->lines;
+        bool last = part + 1 == p->nlines;
+        block.k = last ? g->k - line : p->lines;
+        if (p->nlines > 1 || packed->b != b || packed->col != col)
+            pack_b(job, b, line, block.k, col, block.n, b_packed);
+        *packed = (struct packed){ b, col };
+        block.c = g->c + o * s->c_outer + i * s->c_inner + (ptrdiff_t)row * g->c_row +
+                  (ptrdiff_t)col;
+        block.c_row = g->c_row;
+        block.from_c = g->add || part > 0;
+        if (last) {
+            block.bias = g->bias ? g->bias + col : NULL;
+            block.after = g->after;
+            block.before_row = g->before_row;
+            if (g->before)
+                block.before = g->before + o * s->before_outer + i * s->before_inner +
+                               (ptrdiff_t)row * g->before_row + (ptrdiff_t)col;
         }
+        run_rows(job, &block, a + (ptrdiff_t)line * g->a_col, rows,
+                 b_packed + p->b_floats);
+    }
+}
+
+static void work(void *ctx, unsigned worker)
+{
+    struct job *job = ctx;
+    float *buffers = job->scratch + worker * (job->plan.a_floats + job->plan.b_floats);
+    struct packed packed = { NULL, 0 };
+    size_t i;
+    while ((i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed)) <
+           job->nitems)
+        run_item(job, i, buffers, &packed);
 }
 
 size_t tsl_gemm_scratch_bytes(const struct tsl_gemm *g, unsigned nthreads)
 {
-    (void)g;
-    return 64 * (size_t)nthreads;
+    struct plan p = plan_buffers(g);
+    return (p.a_floats + p.b_floats) * sizeof(float) * nthreads;
 }
 
 void tsl_gemm_run_batch(const struct tsl_gemm *g, const struct tsl_gemm_batch *batch,
                         struct tsl_pool *pool, void *scratch)
 {
-    (void)scratch;
-    struct job job = { g, batch, pool ? 16 : 1 };
-    size_t n = batch->outer * batch->inner * job.parts;
-    assert(n <= UINT32_MAX);
-    if (pool)
-        tsl_pool_run(pool, (unsigned)n, work, &job);
+    /* Fewer multiply-adds than this are done sooner than another thread has woken up. */
+    enum { FEW = 200000 };
+    size_t nbatch = batch->outer * batch->inner;
+    if (!g->m || !g->n || !nbatch)
+        return;
+    assert((uintptr_t)scratch % 64 == 0);
+    unsigned nthreads = pool ? tsl_pool_threads(pool) : 1;
+    if ((double)nbatch * (double)g->m * (double)g->n * (double)size_max(1, g->k) < FEW)
+        nthreads = 1;
+    struct job job = {
+        .g = g, .batch = batch, .plan = plan_buffers(g), .scratch = scratch
+    };
+    plan_parts(&job.plan, g, nbatch, nthreads);
+    job.nitems = nbatch * job.plan.row_parts * job.plan.col_parts;
+    if (nthreads > 1 && job.nitems > 1)
+        tsl_pool_run(pool, (unsigned)size_min(nthreads, job.nitems), work, &job);
     else
-        for (unsigned i = 0; i < n; i++)
-            work(&job, i);
+        work(&job, 0);
 }
 
 void tsl_gemm_run(const struct tsl_gemm *g, struct tsl_pool *pool, void *scratch)

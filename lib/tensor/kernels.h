@@ -19,6 +19,9 @@
 
 #include "tensor/unary.h"
 
+struct tsl_gemm_block;
+struct tsl_gemm_source;
+
 struct tsl_kernels {
     const char *name; /* "avx512", "avx2", "ref" */
 
@@ -33,6 +36,11 @@ struct tsl_kernels {
     void (*affine)(float *y, const float *x, float a, float b, bool adds, size_t n);
     /* y[c] += x[0, c] + x[1, c] + ..., row after row: x (rows, cols), contiguous. */
     void (*add_rows)(float *y, const float *x, size_t rows, size_t cols);
+
+    /* ---- gemm_body.h; for gemm.c alone ---- */
+    unsigned gemm_rows, gemm_cols; /* of a panel of a, and of b */
+    void (*gemm_pack)(float *to, const struct tsl_gemm_source *s);
+    void (*gemm_block)(const struct tsl_gemm_block *g);
 };
 
 /* The table in use.  Never NULL. */

@@ -4,8 +4,11 @@
 #include "tensor/simd.h"
 
 #ifdef __x86_64__
+#include "tensor/gemm_body.h"
+
 const struct tsl_kernels tsl_kernels_avx2 = {
     .name = "avx2",
     ELEMENTWISE_MEMBERS,
+    GEMM_MEMBERS,
 };
 #endif

@@ -1,0 +1,42 @@
+/* gemm_block.h - what gemm.c and its kernels (gemm_body.h) tell each other.
+ *
+ * Packed, a matrix is a row of panels.  A panel has so many items (columns of b, rows of a) side
+ * by side for the first k, then for the next: [k][items].
+ * Threads: nothing but types. */
+#ifndef TSL_GEMM_BLOCK_H
+#define TSL_GEMM_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "tensor/gemm.h"
+
+/* What is to be packed: element (line, item) is from[line * .line + item * .item]. */
+struct tsl_gemm_source {
+    const float *from;
+    ptrdiff_t line, item;
+    size_t lines, items;
+    size_t width; /* of a panel */
+    size_t unit;  /* the last panel is filled up with zeros to a multiple of this */
+    bool bf16;
+};
+
+/* Some rows and columns of c, and a part of their chains. */
+struct tsl_gemm_block {
+    size_t m, n, k;
+    const float *a; /* packed or not: rows of a panel are a_row apart, panels a_panel */
+    ptrdiff_t a_row, a_col, a_panel;
+    const float *b; /* packed */
+    float *c;
+    ptrdiff_t c_row;
+    bool from_c; /* or from 0 */
+    /* The last part: what follows the chains. */
+    const float *bias;
+    enum tsl_gemm_after after;
+    float *before;
+    ptrdiff_t before_row;
+    /* What to fetch into the caches meanwhile, in bytes. */
+    ptrdiff_t next_tile, next_step, next_other;
+};
+
+#endif
