@@ -1,8 +1,10 @@
 #include "io/outfolder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -103,6 +105,81 @@ int tsl_outfolder_remove(const char *path, struct tsl_err *err)
 void tsl_outfolder_unmake(const char *dir)
 {
     (void)rmdir(dir);
+}
+
+int tsl_outfolder_rename(const char *from, const char *to, struct tsl_err *err)
+{
+    int rc;
+    do
+        rc = rename(from, to);
+    while (rc < 0 && errno == EINTR);
+    if (rc < 0)
+        return tsl_err_sys(err, errno, "%s: cannot rename it to %s", tsl_quote(from).s,
+                           tsl_quote(to).s);
+    return sync_parent(to, err);
+}
+
+int tsl_outfolder_drop(const char *dir, struct tsl_err *err)
+{
+    struct tsl_outfolder_names names;
+    struct stat st;
+    if (lstat(dir, &st) < 0 && errno == ENOENT)
+        return 0;
+    int rc = tsl_outfolder_names(&names, dir, err);
+    for (size_t i = 0; i < names.n && rc == 0; i++) {
+        size_t cap = strlen(dir) + strlen(names.name[i]) + 2;
+        char *path = tsl_mem_alloc(cap, 1, "a file name", err);
+        if (path)
+            snprintf(path, cap, "%s/%s", dir, names.name[i]);
+        rc = path ? tsl_outfolder_remove(path, err) : TSL_ENOMEM;
+        tsl_mem_free(path);
+    }
+    if (rc == 0 && rmdir(dir) < 0)
+        rc = tsl_err_sys(err, errno, "%s: cannot remove it", tsl_quote(dir).s);
+    tsl_outfolder_names_fini(&names);
+    return rc;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int tsl_outfolder_names(struct tsl_outfolder_names *names, const char *dir,
+                        struct tsl_err *err)
+{
+    *names = (struct tsl_outfolder_names){ 0 };
+    DIR *d = opendir(dir);
+    if (!d)
+        return tsl_err_sys(err, errno, "%s", tsl_quote(dir).s);
+    int rc = 0;
+    errno = 0;
+    for (struct dirent *e; rc == 0 && (e = readdir(d)); errno = 0) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        rc = tsl_mem_grow(&names->name, &names->cap, names->n + 1, sizeof *names->name,
+                          "names in a folder", err);
+        if (rc == 0 && (names->name[names->n] = tsl_mem_strdup(e->d_name, err)))
+            names->n++;
+        else
+            rc = TSL_ENOMEM;
+    }
+    if (rc == 0 && errno)
+        rc = tsl_err_sys(err, errno, "%s: cannot be listed", tsl_quote(dir).s);
+    closedir(d);
+    if (rc < 0)
+        tsl_outfolder_names_fini(names);
+    else if (names->n)
+        qsort(names->name, names->n, sizeof *names->name, compare_names);
+    return rc;
+}
+
+void tsl_outfolder_names_fini(struct tsl_outfolder_names *names)
+{
+    for (size_t i = 0; i < names->n; i++)
+        tsl_mem_free(names->name[i]);
+    tsl_mem_free(names->name);
+    *names = (struct tsl_outfolder_names){ 0 };
 }
 
 int tsl_outfolder_write(const char *dir, const struct tsl_outfolder_file *files, size_t n,

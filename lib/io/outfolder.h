@@ -31,6 +31,23 @@ int tsl_outfolder_make(const char *dir, bool *made, struct tsl_err *err);
 int tsl_outfolder_remove(const char *path, struct tsl_err *err);
 void tsl_outfolder_unmake(const char *dir);
 
+/* Gives folder from the name to, which nothing or an empty folder has; both stand in one
+ * folder, which is synced.  0, or TSL_EIO: then it has one of the two names. */
+int tsl_outfolder_rename(const char *from, const char *to, struct tsl_err *err);
+/* Removes a folder, which need not be there, and the files in it.  TSL_EIO: some of them may
+ * be gone. */
+int tsl_outfolder_drop(const char *dir, struct tsl_err *err);
+
+/* Names in a folder. */
+struct tsl_outfolder_names {
+    char **name; /* sorted by bytes, "." and ".." left out */
+    size_t n, cap;
+};
+/* 0, TSL_EIO or TSL_ENOMEM, and then names is empty. */
+int tsl_outfolder_names(struct tsl_outfolder_names *names, const char *dir,
+                        struct tsl_err *err);
+void tsl_outfolder_names_fini(struct tsl_outfolder_names *names);
+
 /* dir is made if it is not there (its parent is).  0, or an error and nothing new. */
 int tsl_outfolder_write(const char *dir, const struct tsl_outfolder_file *files, size_t n,
                         struct tsl_err *err);

@@ -19,7 +19,11 @@
 /* Arrays are written as they are in memory. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors.c: little-endian");
 
-enum { LENGTH = 8, CHUNK_BYTES = 64 << 10 };
+enum {
+    LENGTH = 8,
+    CHUNK_BYTES = 64 << 10,
+    SMALL_BYTES = 32 << 20 /* a file that may stay in the page cache */
+};
 
 static const struct {
     const char *name;
@@ -604,7 +608,10 @@ static int write_arrays(struct tsl_file *f, const struct tsl_json *head,
                         struct tsl_err *err)
 {
     uint8_t length[LENGTH];
-    uint64_t bytes;
+    uint64_t bytes, all = 0;
+    for (size_t i = 0; i < n && measure(f->name, &arrays[i], &bytes, err) == 0; i++)
+        all += bytes;
+    f->nodrop = all < SMALL_BYTES;
     tsl_store64(length, head->len);
     int rc = tsl_file_write(f, length, LENGTH, err);
     if (rc == 0)

@@ -104,6 +104,48 @@ static void any_failure_leaves_no_file(void **state)
     }
 }
 
+static void a_folder_is_listed_renamed_and_dropped(void **state)
+{
+    struct tsl_err err = { 0 };
+    struct tsl_outfolder_names names;
+    (void)state;
+    assert_ok(write_three("d", &err), &err);
+    assert_ok(tsl_outfolder_names(&names, "d", &err), &err);
+    assert_int_equal(names.n, 3);
+    assert_string_equal(names.name[0], "a");
+    assert_string_equal(names.name[2], "c");
+    tsl_outfolder_names_fini(&names);
+    assert_err(tsl_outfolder_names(&names, "no", &err), TSL_EIO, &err, "no: No such");
+    assert_ok(tsl_outfolder_rename("d", "e", &err), &err);
+    check_three("e");
+    assert_err(tsl_outfolder_rename("d", "f", &err), TSL_EIO, &err,
+               "d: cannot rename it to f: No such");
+    assert_int_equal(mkdir("e/sub", 0777), 0);
+    file_put_text("e/sub/file", "x");
+    assert_err(tsl_outfolder_drop("e", &err), TSL_EIO, &err, "e/sub: cannot remove it");
+    assert_int_equal(unlink("e/sub/file") | rmdir("e/sub"), 0);
+    assert_ok(tsl_outfolder_drop("e", &err), &err);
+    assert_ok(tsl_outfolder_drop("e", &err), &err);
+    assert_true(folder_is_empty("."));
+}
+
+static int list(void *ctx, struct tsl_err *err)
+{
+    struct tsl_outfolder_names names;
+    (void)ctx;
+    int rc = tsl_outfolder_names(&names, "d", err);
+    tsl_outfolder_names_fini(&names);
+    return rc;
+}
+
+static void no_memory_for_a_listing_is_told(void **state)
+{
+    struct tsl_err err = { 0 };
+    (void)state;
+    assert_ok(write_three("d", &err), &err);
+    fault_each_allocation(list, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +153,8 @@ int main(void)
         TEST(what_cannot_be_a_folder_is_told),
         TEST(a_file_that_cannot_be_replaced_leaves_all_as_they_were),
         TEST(any_failure_leaves_no_file),
+        TEST(a_folder_is_listed_renamed_and_dropped),
+        TEST(no_memory_for_a_listing_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "support/test.h"
 
@@ -27,6 +28,7 @@ static _Atomic(unsigned) ntransfers;
 static _Atomic(long) flip_left;
 static _Atomic(size_t) flip_at;
 static _Atomic(int) disk_eno, flag_eno;
+static bool killing, syncs_skipped;
 
 void fault_arm(unsigned nth, const char *only)
 {
@@ -34,6 +36,12 @@ void fault_arm(unsigned nth, const char *only)
     counted = only ? counted_text : NULL;
     failed = NULL;
     left = (long)nth;
+}
+
+void fault_kill(unsigned nth)
+{
+    fault_arm(nth, NULL);
+    killing = true;
 }
 
 unsigned fault_next(unsigned nth)
@@ -131,6 +139,8 @@ static bool fails(const char *call, int eno)
     }
     if (atomic_fetch_sub(&left, 1) != 1)
         return false;
+    if (killing)
+        _exit(FAULT_KILLED);
     failed = call;
     errno = eno;
     return true;
@@ -317,10 +327,15 @@ ssize_t __wrap_pwritev64(int fd, const struct iovec *v, int n, off64_t at)
     return told(__real_pwritev64(fd, v, n, at), v, n, false);
 }
 
+void fault_skip_syncs(bool skip)
+{
+    syncs_skipped = skip;
+}
+
 int __real_fsync(int fd);
 int __wrap_fsync(int fd)
 {
-    return fails("fsync", EIO) ? -1 : __real_fsync(fd);
+    return fails("fsync", EIO) ? -1 : syncs_skipped ? 0 : __real_fsync(fd);
 }
 
 int __real_linkat(int from, const char *old, int to, const char *new, int flags);

@@ -24,6 +24,11 @@
  * open64...). */
 void fault_arm(unsigned nth, const char *only);
 
+/* The nth call of all ends the process instead, as SIGKILL would, with this status: for a child
+ * of the test. */
+enum { FAULT_KILLED = 77 };
+void fault_kill(unsigned nth);
+
 /* The call to fail after the nth: the next one; of many where time is dear (test_thrift), in
  * steps. */
 unsigned fault_next(unsigned nth);
@@ -46,6 +51,10 @@ void fault_transfers(size_t most, bool interrupt);
 /* The nth preadv, or read, from now on succeeds, but the byte at from its begin is
  * changed. */
 void fault_flip(unsigned nth, size_t at);
+
+/* Until called again: a sync that does not fail does nothing, where no power will be cut and time
+ * is dear. */
+void fault_skip_syncs(bool skip);
 
 /* Transfers fail always, with errno eno; 0 again: they do not. */
 void fault_disk_is(int eno);
