@@ -192,6 +192,8 @@ $B/obj/lib/tensor/kernels_avx2.o:   ALL_CFLAGS += -mavx2 -mfma
 $B/obj/lib/tensor/kernels_avx512.o: ALL_CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
 endif
 $B/obj/lib/tensor/kernels_%.o: ALL_CFLAGS += -O3
+# Long loops over numbers; sqrtf is to be an instruction and sets no errno.
+$B/obj/lib/optim/%.o: ALL_CFLAGS += -O3 -fno-math-errno
 
 # Tests define what others call: __wrap_write, LLVMFuzzerTestOneInput.
 $B/obj/tests/%.o: ALL_CFLAGS += -Itests -Wno-missing-prototypes

@@ -88,3 +88,35 @@ double tsl_fixmath_digamma(double x)
     return sum + tsl_fixmath_log(x) +
            r * (1.0 / 24 - r * (7.0 / 960 - r * (31.0 / 8064 - r * (127.0 / 30720))));
 }
+
+/* cos(y) - 1 and sin(y) by their series, for y from 0 to pi / 4: what is left out is below
+ * 2^-60. */
+static double cosine(double y)
+{
+    double z = y * y, sum = 0;
+    for (int n = 18; n >= 2; n -= 2)
+        sum = (1 - sum) * z / (n * (n - 1));
+    return 1 - sum;
+}
+
+static double sine(double y)
+{
+    double z = y * y, sum = 0;
+    for (int n = 17; n >= 3; n -= 2)
+        sum = (1 - sum) * z / (n * (n - 1));
+    return y - y * sum;
+}
+
+double tsl_fixmath_cospi(double x)
+{
+    static const double pi = 0x1.921fb54442d18p+1;
+    if (!isfinite(x))
+        return NAN;
+    x = fabs(fmod(x, 2)); /* exact, as are the differences below */
+    if (x > 1)
+        x = 2 - x;
+    double sign = x > 0.5 ? -1 : 1;
+    if (x > 0.5)
+        x = 1 - x;
+    return sign * (x <= 0.25 ? cosine(pi * x) : sine(pi * (0.5 - x)));
+}

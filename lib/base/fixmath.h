@@ -1,4 +1,4 @@
-/* fixmath.h - exp, log and digamma that give the same bits on every machine.
+/* fixmath.h - exp, log, digamma and a cosine that give the same bits on every machine.
  *
  * The C library's may differ in the last bit between versions and processors; a vocabulary
  * that is trained with them would, too.  These are additions, multiplications and divisions
@@ -22,5 +22,8 @@ double tsl_fixmath_log(double x);
 /* The derivative of the logarithm of the gamma function, for x > 0: within 1e-10, by the same
  * terms as in SentencePiece.  -infinity for 0, NaN below. */
 double tsl_fixmath_digamma(double x);
+
+/* cos(pi x), within 2^-52 of it; exact where it is 1, 0 or -1.  NaN for what is not finite. */
+double tsl_fixmath_cospi(double x);
 
 #endif

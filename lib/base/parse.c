@@ -108,3 +108,47 @@ bool tsl_parse_share(const char *s, double *out)
     *out = (double)v;
     return true;
 }
+
+/* [+-] digits, at most three. */
+static bool exponent(const char *s, int *e)
+{
+    int sign = *s == '-' ? -1 : 1, v = 0, n = 0;
+    if (*s == '-' || *s == '+')
+        s++;
+    for (; *s >= '0' && *s <= '9' && n < 3; s++, n++)
+        v = v * 10 + (*s - '0');
+    *e = sign * v;
+    return n > 0 && !*s;
+}
+
+bool tsl_parse_number(const char *s, double *out)
+{
+    uint64_t digits = 0;
+    int e = 0, given = 0;
+    bool any = false, behind = false;
+    for (;; s++) {
+        if (*s == '.' && !behind) {
+            behind = true;
+            continue;
+        }
+        if (*s < '0' || *s > '9')
+            break;
+        any = true;
+        digits = digits * 10 + (unsigned)(*s - '0');
+        e -= behind;
+        if (digits >= UINT64_C(1000000000000000))
+            return false;
+    }
+    if (!any || (*s && *s != 'e' && *s != 'E') || (*s && !exponent(s + 1, &given)))
+        return false;
+    for (e += given; digits && digits % 10 == 0; digits /= 10)
+        e++;
+    if (digits && (e < -22 || e > 22))
+        return false;
+    /* Both are exact doubles, so that one rounding gives the nearest (Clinger 1990). */
+    double unit = 1;
+    for (int i = e < 0 ? -e : e; digits && i > 0; i--)
+        unit *= 10;
+    *out = e < 0 ? (double)digits / unit : (double)digits * unit;
+    return true;
+}

@@ -96,6 +96,30 @@ static void bits_are_the_same_everywhere(void **state)
         fail_msg("%llx", (unsigned long long)sum);
 }
 
+static void the_cosine_is_that_of_the_c_library(void **state)
+{
+    static const double pi = 3.14159265358979323846;
+    static const double turns[][2] = { { 0, 1 },    { 1, -1 },   { .5, 0 },
+                                       { 1.5, 0 },  { 2, 1 },    { -1, -1 },
+                                       { 1e15, 1 }, { -2.5, 0 }, { 101, -1 } };
+    uint64_t r[1000];
+    (void)state;
+    for (size_t i = 0; i < sizeof turns / sizeof *turns; i++)
+        assert_true(tsl_fixmath_cospi(turns[i][0]) == turns[i][1]);
+    for (int i = -1000; i < 3000; i++) {
+        double x = i / 1000. + 1e-5;
+        assert_true(fabs(tsl_fixmath_cospi(x) - cos(pi * x)) < 4e-15);
+        if (i >= 0 && i < 1000) {
+            assert_true(fabs(tsl_fixmath_cospi(x) - cos(pi * x)) < 4e-16);
+            r[i] = bits_of(tsl_fixmath_cospi(x));
+        }
+    }
+    assert_true(isnan(tsl_fixmath_cospi(INFINITY)) && isnan(tsl_fixmath_cospi(NAN)));
+    uint64_t sum = tsl_hash64(r, sizeof r, 0);
+    if (sum != UINT64_C(0x53485f7a4f866ea3))
+        fail_msg("%llx", (unsigned long long)sum);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +127,7 @@ int main(void)
         TEST(the_ends_of_the_range_are_met),
         TEST(digamma_is_that_of_the_harmonic_numbers),
         TEST(bits_are_the_same_everywhere),
+        TEST(the_cosine_is_that_of_the_c_library),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -189,13 +189,71 @@ static void shares_are_read(void **state)
     }
 }
 
+static void numbers_are_read_as_the_nearest_double(void **state)
+{
+    static const struct {
+        const char *s;
+        double v;
+    } good[] = { { "0", 0 },
+                 { "3", 3 },
+                 { ".5", .5 },
+                 { "1e-4", 1e-4 },
+                 { "0.1", .1 },
+                 { "1.76E-3", 1.76e-3 },
+                 { "5.", 5 },
+                 { "1e+22", 1e22 },
+                 { "00012.50", 12.5 },
+                 { "0e999", 0 },
+                 { "0.000", 0 },
+                 { "999999999999999", 999999999999999 },
+                 { "123.456e-2", 1.23456 },
+                 { "1e-22", 1e-22 },
+                 { "0.0000001", 1e-7 } };
+    static const char *const bad[] = { "",
+                                       ".",
+                                       "-1",
+                                       "+1",
+                                       " 1",
+                                       "1 ",
+                                       "1e",
+                                       "1e+",
+                                       "e5",
+                                       "1.2.",
+                                       "1e1.5",
+                                       "nan",
+                                       "inf",
+                                       "0x1p3",
+                                       "1,5",
+                                       "1e23",
+                                       "1e-23",
+                                       "1e1000",
+                                       "1234567890123456" };
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        double v = -1;
+        assert_true(tsl_parse_number(good[i].s, &v));
+        assert_true(v == good[i].v);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        double v = -1;
+        if (tsl_parse_number(bad[i], &v))
+            fail_msg("%s is read as %g", bad[i], v);
+        assert_true(v == -1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(whole_numbers_are_read),       TEST(what_is_not_a_whole_number_is_refused),
-        TEST(too_large_is_told_from_junk),  TEST(sizes_are_read),
-        TEST(decimal_fractions_are_exact),  TEST(what_is_not_a_size_is_refused),
-        TEST(percentages_are_of_the_whole), TEST(shares_are_read),
+        TEST(whole_numbers_are_read),
+        TEST(what_is_not_a_whole_number_is_refused),
+        TEST(too_large_is_told_from_junk),
+        TEST(sizes_are_read),
+        TEST(decimal_fractions_are_exact),
+        TEST(what_is_not_a_size_is_refused),
+        TEST(percentages_are_of_the_whole),
+        TEST(shares_are_read),
+        TEST(numbers_are_read_as_the_nearest_double),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
