@@ -19,6 +19,11 @@ struct deriving {
     bool differentiable;
 };
 
+bool tsl_op_is_one(const struct tsl_graph *g, const struct tsl_tensor *d)
+{
+    return g->one && d->storage == g->one->storage;
+}
+
 static bool known(struct deriving *d, const struct tsl_tensor *t)
 {
     size_t had = d->cap;
@@ -64,7 +69,7 @@ static void add_up(struct deriving *d, const struct tsl_tensor *x,
     struct tsl_node *by = more->by;
     if (!of->grad) {
         of->grad = more;
-        of->own = fresh && by && by->op->run && by->out[0] == more;
+        of->own = fresh && by && by->op->run;
     } else if (!d->differentiable && of->own && fresh && by && by->op->can_add &&
                by->out[0] == more && more->nuses == 0 && of->grad->nuses == 0) {
         more->storage = of->grad->storage;

@@ -82,6 +82,8 @@ void *tsl_op_memory(struct tsl_graph *g, size_t bytes);
 /* A number of its own for each dropout site, from the first on. */
 uint64_t tsl_op_site(struct tsl_graph *g);
 bool tsl_op_failed(const struct tsl_graph *g);
+/* Is d the constant 1 that derivatives start from? */
+bool tsl_op_is_one(const struct tsl_graph *g, const struct tsl_tensor *d);
 
 /* fn(ctx, from, to) over [0, n) in blocks of block, on the pool where that pays. */
 void tsl_op_split(const struct tsl_run *r, size_t n, size_t block,

@@ -67,6 +67,93 @@ static inline void trainop_linear(struct trainfix *f, enum tsl_unary u)
     trainfix_out(f, "y", tsl_ops_linear(f->g, x, w, b, u, false));
 }
 
+static inline void trainop_layernorm(struct trainfix *f, double eps)
+{
+    IN(x);
+    IN(w);
+    IN(b);
+    trainfix_out(f, "y", tsl_ops_layernorm(f->g, x, w, b, eps));
+}
+
+static inline void trainop_rmsnorm(struct trainfix *f)
+{
+    IN(x);
+    IN(w);
+    trainfix_out(f, "y", tsl_ops_rmsnorm(f->g, x, w, 1e-6));
+}
+
+static inline void trainop_softmax(struct trainfix *f)
+{
+    IN(x);
+    trainfix_out(f, "y", tsl_ops_softmax(f->g, x));
+}
+
+static inline void trainop_log_softmax(struct trainfix *f)
+{
+    IN(x);
+    trainfix_out(f, "y", tsl_ops_log_softmax(f->g, x));
+}
+
+static inline void trainop_cross_entropy(struct trainfix *f, double smoothing)
+{
+    IN(x);
+    IN(labels);
+    trainfix_out(f, "loss", tsl_ops_cross_entropy(f->g, x, labels, smoothing, NULL));
+}
+
+/* q, k, v [B, A, T, d] as the operation has them: [B, T, A d]. */
+static inline struct tsl_tensor *trainop_heads(struct trainfix *f, struct tsl_tensor *t)
+{
+    if (!t)
+        return NULL;
+    struct tsl_tensor *x = tsl_ops_permute(f->g, t, (unsigned[]){ 0, 2, 1, 3 });
+    int64_t dim[] = { t->dim[0], t->dim[2], t->dim[1] * t->dim[3] };
+    return tsl_ops_reshape(f->g, x, 3, dim);
+}
+
+static inline void trainop_attention(struct trainfix *f, enum tsl_attn_mask mask)
+{
+    struct tsl_tensor *q0 = trainfix_in(f, "q"), *k0 = trainfix_in(f, "k");
+    struct tsl_tensor *v0 = trainfix_in(f, "v");
+    if (!q0 || !k0 || !v0)
+        return;
+    int64_t b = q0->dim[0], a = q0->dim[1], t = q0->dim[2], d = v0->dim[3];
+    struct tsl_attn o = { .heads = (unsigned)a, .mask = mask };
+    const struct tsl_safetensors_entry *keep = tsl_safetensors_find(f->file, "keep");
+    if (mask == TSL_ATTN_UNILM)
+        o.who = trainfix_in(f, "segment");
+    if (mask == TSL_ATTN_ALL && keep) { /* padding is at the end of each row */
+        int32_t *seen = calloc(keep->n, sizeof *seen);
+        o.lengths = tsl_graph_input(f->g, "lengths", TSL_I32, 1, &b);
+        tsl_safetensors_read_i32(f->file, keep, seen, &f->err);
+        for (int64_t i = 0; o.lengths && i < b * t; i++)
+            tsl_tensor_i32(o.lengths)[i / t] += seen[i];
+        free(seen);
+    }
+    struct tsl_tensor *bias = trainfix_in(f, "bias");
+    if (bias)
+        o.bias = tsl_ops_reshape(f->g, bias, 3, bias->dim + 1);
+    struct tsl_tensor *y = tsl_ops_attention(
+        f->g, trainop_heads(f, q0), trainop_heads(f, k0), trainop_heads(f, v0), &o);
+    y = tsl_ops_reshape(f->g, y, 4, (int64_t[]){ b, t, a, d });
+    trainfix_out(f, "y", tsl_ops_permute(f->g, y, (unsigned[]){ 0, 2, 1, 3 }));
+}
+
+static inline void trainop_attention_padding(struct trainfix *f)
+{
+    trainop_attention(f, TSL_ATTN_ALL);
+}
+
+static inline void trainop_attention_causal(struct trainfix *f)
+{
+    trainop_attention(f, TSL_ATTN_CAUSAL);
+}
+
+static inline void trainop_attention_unilm(struct trainfix *f)
+{
+    trainop_attention(f, TSL_ATTN_UNILM);
+}
+
 static inline void trainop_sum_mean_max(struct trainfix *f)
 {
     IN(x);
@@ -169,13 +256,20 @@ static inline bool trainop_record(struct trainfix *f, const char *name)
         const char *name;
         void (*record)(struct trainfix *f);
     } plain[] = {
+        { "attention_bias", trainop_attention_padding },
+        { "attention_causal", trainop_attention_causal },
+        { "attention_padding", trainop_attention_padding },
+        { "attention_unilm", trainop_attention_unilm },
         { "batched_matmul", trainop_batched_matmul },
         { "bce_with_logits", trainop_bce },
         { "broadcast_add_mul", trainop_broadcast },
         { "embedding", trainop_embedding },
         { "gather_rows", trainop_gather },
         { "gradient_penalty", trainop_gradient_penalty },
+        { "log_softmax", trainop_log_softmax },
         { "mse", trainop_mse },
+        { "rmsnorm", trainop_rmsnorm },
+        { "softmax", trainop_softmax },
         { "sum_mean_max", trainop_sum_mean_max },
     };
     static const struct {
@@ -206,6 +300,14 @@ static inline bool trainop_record(struct trainfix *f, const char *name)
     for (size_t i = 0; i < sizeof second / sizeof *second; i++)
         if (!strcmp(second[i].name, name))
             return trainop_second(f, second[i].op), true;
+    if (!strcmp(name, "layernorm"))
+        return trainop_layernorm(f, 1e-5), true;
+    if (!strcmp(name, "layernorm_eps12"))
+        return trainop_layernorm(f, 1e-12), true;
+    if (!strcmp(name, "cross_entropy"))
+        return trainop_cross_entropy(f, 0), true;
+    if (!strcmp(name, "cross_entropy_smooth"))
+        return trainop_cross_entropy(f, 0.1), true;
     if (!strcmp(name, "linear"))
         return trainop_linear(f, TSL_IDENTITY), true;
     if (!strcmp(name, "linear_gelu"))
