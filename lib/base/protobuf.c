@@ -196,6 +196,16 @@ void tsl_protobuf_put_float(struct tsl_protobuf_out *w, uint32_t number, float v
         tsl_store32(p, bits);
 }
 
+void tsl_protobuf_put_double(struct tsl_protobuf_out *w, uint32_t number, double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    put_key(w, number, TSL_PROTOBUF_64);
+    uint8_t *p = room(w, 8);
+    if (p)
+        tsl_store64(p, bits);
+}
+
 void tsl_protobuf_put_bytes(struct tsl_protobuf_out *w, uint32_t number,
                             struct tsl_slice value)
 {

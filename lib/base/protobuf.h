@@ -73,6 +73,7 @@ struct tsl_protobuf_out {
 void tsl_protobuf_put_int(struct tsl_protobuf_out *w, uint32_t number, int64_t value);
 void tsl_protobuf_put_bool(struct tsl_protobuf_out *w, uint32_t number, bool value);
 void tsl_protobuf_put_float(struct tsl_protobuf_out *w, uint32_t number, float value);
+void tsl_protobuf_put_double(struct tsl_protobuf_out *w, uint32_t number, double value);
 void tsl_protobuf_put_bytes(struct tsl_protobuf_out *w, uint32_t number,
                             struct tsl_slice value);
 /* TSL_ENOMEM if anything failed. */

@@ -111,6 +111,25 @@ int tsl_file_open(struct tsl_file *f, const char *path, struct tsl_err *err)
     return rc;
 }
 
+int tsl_file_append(struct tsl_file *f, const char *path, struct tsl_err *err)
+{
+    int fd;
+    do
+        fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0) {
+        *f = (struct tsl_file)TSL_FILE_INIT;
+        return tsl_err_sys(err, errno, "%s", tsl_quote(path).s);
+    }
+    int rc = tsl_file_wrap(f, fd, path, false, err);
+    if (rc == 0 && !f->regular) {
+        rc = tsl_err_set(err, TSL_EUSAGE, "%s: no regular file", f->name);
+        tsl_file_close(f, NULL);
+    }
+    f->nodrop = true;
+    return rc;
+}
+
 int tsl_file_temp(struct tsl_file *f, const char *dir, bool direct, struct tsl_err *err)
 {
     *f = (struct tsl_file)TSL_FILE_INIT;

@@ -46,6 +46,10 @@ struct tsl_file {
  * error here already. */
 int tsl_file_open(struct tsl_file *f, const char *path, struct tsl_err *err);
 
+/* For adding to the end of a regular file, which is made if it is not there; size tells what it
+ * holds. What is written stays in the page cache. */
+int tsl_file_append(struct tsl_file *f, const char *path, struct tsl_err *err);
+
 /* Takes fd over (unless borrowed), on failure too.  name is copied and quoted. */
 int tsl_file_wrap(struct tsl_file *f, int fd, const char *name, bool borrowed,
                   struct tsl_err *err);
