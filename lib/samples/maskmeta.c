@@ -314,6 +314,25 @@ static bool read_reserved(struct tsl_maskmeta *m, const struct tsl_jsonval *v,
     return true;
 }
 
+/* Texts that say what the samples are: copies, empty where there are none. */
+static int read_texts(struct tsl_maskmeta *m, const struct tsl_jsonval *root,
+                      struct tsl_err *err)
+{
+    static const char *const keys[] = { "objective", "made_by", "vocab_id" };
+    const char **const to[] = { &m->objective, &m->made_by, &m->vocab_id };
+    for (int i = 0; i < 3; i++) {
+        struct tsl_slice s = { .len = 0 };
+        tsl_jsonread_str(tsl_jsonread_get(root, keys[i]), &s);
+        m->text[i] = tsl_mem_alloc(s.len + 1, 1, "meta", err);
+        if (!m->text[i])
+            return TSL_ENOMEM;
+        if (s.len)
+            memcpy(m->text[i], s.data, s.len);
+        *to[i] = m->text[i];
+    }
+    return 0;
+}
+
 int tsl_maskmeta_read(struct tsl_maskmeta *m, const char *text, const char *name,
                       struct tsl_err *err)
 {
@@ -342,8 +361,13 @@ int tsl_maskmeta_read(struct tsl_maskmeta *m, const char *text, const char *name
                                                id_of(ids, "eos"),   NULL,
                                                (uint32_t)vocab_size };
         good = read_reserved(m, tsl_jsonread_get(root, "reserved"), err);
+        rc = good ? read_texts(m, root, err) : 0;
     }
     tsl_jsonread_destroy(doc);
+    if (rc < 0) {
+        tsl_maskmeta_fini(m);
+        return rc;
+    }
     if (!good) {
         tsl_maskmeta_fini(m);
         return tsl_err_set(
@@ -360,4 +384,8 @@ void tsl_maskmeta_fini(struct tsl_maskmeta *m)
 {
     tsl_mem_free(m->reserved);
     m->reserved = NULL;
+    for (int i = 0; i < 3; i++)
+        tsl_mem_free(m->text[i]);
+    m->text[0] = m->text[1] = m->text[2] = NULL;
+    m->objective = m->made_by = m->vocab_id = "";
 }

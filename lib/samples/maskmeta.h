@@ -16,6 +16,7 @@ struct tsl_maskmeta {
     struct tsl_special_ids special;  /* reserved: the ids of the meta, when read */
     struct tsl_denoise_opts denoise; /* its specials and seeds are those above */
     uint8_t *reserved;               /* what special.reserved points to, when read */
+    char *text[3];                   /* what the first three are, when read */
 };
 
 /* *text: on the heap. */

@@ -200,7 +200,8 @@ static int find_kind(struct tsl_trainset *s, struct tsl_err *err)
         s->info.kind == TSL_TRAIN_CLM)
         snprintf(s->info.objective, sizeof s->info.objective, "%s",
                  tsl_train_kind_name(s->info.kind));
-    bool unlabelled = s->has_recipe && strcmp(s->info.objective, "nsp") != 0 &&
+    bool unlabelled = s->has_recipe && s->info.objective[0] &&
+                      strcmp(s->info.objective, "nsp") != 0 &&
                       strcmp(s->info.objective, "sop") != 0;
     s->info.labels = s->f.column[TSL_FIELD_LABEL] >= 0 && !unlabelled;
     s->info.positions = s->f.column[TSL_FIELD_POSITIONS] >= 0 ||

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/permute.h"
+#include "samples/shardjob.h"
 #include "support/sampledata.h"
 #include "train/loader.h"
 
@@ -155,12 +156,78 @@ static void a_run_resumes_at_any_position(void **state)
     }
 }
 
+/* path's records as a set of another format in the folder dir. */
+static void convert(const char *path, const char *dir, const char *format,
+                    const struct tsl_samplemap_opts *map)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s", path);
+    char *paths[] = { name };
+    struct tsl_shardjob_opts o = {
+        .map = map,
+        .paths = paths,
+        .npaths = 1,
+        .set = { .dir = dir, .shard_rows = 7, .writer = { .format = format } },
+    };
+    struct tsl_shardjob_stats st;
+    struct tsl_err err = { 0 };
+    assert_ok(tsl_shardjob_run(&o, &st, &err), &err);
+}
+
+static void same_batches(const char *a, const char *b, struct tsl_loader_opts o)
+{
+    struct tsl_loader *la = open_one(o, a), *lb = open_one(o, b);
+    assert_int_equal(tsl_loader_samples(la), tsl_loader_samples(lb));
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(sum(next(la)), sum(next(lb)));
+    tsl_loader_destroy(la);
+    tsl_loader_destroy(lb);
+}
+
+static const char *const formats[] = { "native", "tfrecord", "mds",
+                                       "npy",    "jsonl",    "webdataset" };
+
+static void every_format_gives_the_same_batches(void **state)
+{
+    (void)state;
+    struct sampledata d = bert(30);
+    struct tsl_loader_opts o = { .seed = 3, .rows = 4 };
+    sampledata_write(&d, "a.tslrec");
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        convert("a.tslrec", formats[i], formats[i], NULL);
+        same_batches("a.tslrec", formats[i], o);
+    }
+}
+
+static void every_layout_of_masked_samples_gives_the_same_batches(void **state)
+{
+    (void)state;
+    struct sampledata d = bert(30);
+    struct tsl_loader_opts o = { .seed = 3, .rows = 4 };
+    d.epoch = 2;
+    sampledata_write(&d, "dynamic.tslrec");
+    d.masked = true;
+    sampledata_write(&d, "a.tslrec");
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+        for (int layout = TSL_LAYOUT_PLAIN; layout <= TSL_LAYOUT_HF; layout++) {
+            char dir[64];
+            struct tsl_samplemap_opts map = { .layout = (enum tsl_sample_layout)layout,
+                                              .mask = layout == TSL_LAYOUT_BERT,
+                                              .epoch = 2 };
+            snprintf(dir, sizeof dir, "%s-%d", formats[i], layout);
+            convert(map.mask ? "dynamic.tslrec" : "a.tslrec", dir, formats[i], &map);
+            same_batches("a.tslrec", dir, o);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(records_come_in_the_order_that_crec_prints),
         TEST(masks_are_those_of_the_epoch),
         TEST(a_run_resumes_at_any_position),
+        TEST(every_format_gives_the_same_batches),
+        TEST(every_layout_of_masked_samples_gives_the_same_batches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
