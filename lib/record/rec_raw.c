@@ -55,7 +55,7 @@ struct reader {
     uint64_t memory, next, nrecords;
     uint8_t *ids;
     size_t cap;
-    bool ended;
+    bool ended, picked;
     struct tsl_value value;
 };
 
@@ -164,9 +164,65 @@ static int give(struct reader *r, uint64_t n, struct tsl_record *rec)
     return 1;
 }
 
+/* Where a stream's tokens begin in its file, and how many there are; TSL_EUSAGE where that is
+ * not told by the file's size. */
+static int stream_size(const struct reader *r, uint64_t *from, uint64_t *n,
+                       struct tsl_err *err)
+{
+    const struct tsl_file *f = &r->src.file;
+    *from = r->kind == LLMC ? LLMC_HEAD : 0;
+    if (!f->regular || r->src.decoder)
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "%s: tokens of a pipe or a compressed file cannot be counted "
+                           "or picked",
+                           f->name);
+    if (f->size < *from || (f->size - *from) % r->size)
+        return tsl_err_set(err, TSL_EFORMAT, "%s: it ends within a token", f->name);
+    *n = (f->size - *from) / r->size;
+    if (r->told != UINT64_MAX && *n != r->told)
+        return tsl_err_set(err, TSL_EFORMAT,
+                           "%s: %" PRIu64 " tokens; its head tells of %" PRIu64, f->name,
+                           *n, r->told);
+    return 0;
+}
+
+static int count_pieces(void *p, uint64_t *n, struct tsl_err *err)
+{
+    uint64_t from, tokens;
+    int rc = stream_size(p, &from, &tokens, err);
+    if (rc == 0)
+        *n = (tokens + PIECE - 1) / PIECE;
+    return rc;
+}
+
+static int at_piece(void *p, uint64_t i, struct tsl_record *rec, struct tsl_err *err)
+{
+    struct reader *r = p;
+    uint64_t from, tokens;
+    int rc = stream_size(r, &from, &tokens, err);
+    if (rc < 0)
+        return rc;
+    if (i >= (tokens + PIECE - 1) / PIECE)
+        return tsl_err_set(err, TSL_EUSAGE, "record %" PRIu64 " of %" PRIu64, i,
+                           (tokens + PIECE - 1) / PIECE);
+    uint64_t n = tokens - i * PIECE < PIECE ? tokens - i * PIECE : PIECE;
+    rc = tsl_mem_grow(&r->ids, &r->cap, (size_t)PIECE * r->size, 1, "tokens", err);
+    if (rc == 0)
+        rc = tsl_file_pread(&r->src.file, r->ids, (size_t)n * r->size,
+                            from + i * PIECE * r->size, err);
+    r->picked = true;
+    r->next = i;
+    return rc < 0 ? rc : give(r, n, rec);
+}
+
 static int next_piece(void *p, struct tsl_record *rec, struct tsl_err *err)
 {
     struct reader *r = p;
+    uint64_t npieces = 0;
+    if (r->picked) { /* the stream no longer stands where the next one begins */
+        int rc = count_pieces(p, &npieces, err);
+        return rc < 0 || r->next >= npieces ? rc : at_piece(p, r->next, rec, err);
+    }
     if (r->ended)
         return 0;
     int rc = tsl_mem_grow(&r->ids, &r->cap, (size_t)PIECE * r->size, 1, "tokens", err);
@@ -186,7 +242,8 @@ static int next_piece(void *p, struct tsl_record *rec, struct tsl_err *err)
         return tsl_err_set(err, TSL_EFORMAT,
                            "%s: %" PRIu64 " tokens; its head tells of %" PRIu64,
                            r->src.file.name, r->n, r->told);
-    return tsl_source_close(&r->src, err);
+    return r->src.file.regular && !r->src.decoder ? tsl_file_unchanged(&r->src.file, err)
+                                                  : tsl_source_close(&r->src, err);
 }
 
 static int at_document(void *p, uint64_t i, struct tsl_record *rec, struct tsl_err *err)
@@ -405,6 +462,8 @@ const struct tsl_recformat tsl_rec_llmc = {
     .reader_open = open_llmc,
     .reader_destroy = reader_destroy,
     .next = next_piece,
+    .count = count_pieces,
+    .at = at_piece,
     WRITING(create_llmc),
 };
 
@@ -415,6 +474,8 @@ const struct tsl_recformat tsl_rec_u16 = {
     .reader_open = open_u16,
     .reader_destroy = reader_destroy,
     .next = next_piece,
+    .count = count_pieces,
+    .at = at_piece,
     WRITING(create_u16),
 };
 
@@ -425,6 +486,8 @@ const struct tsl_recformat tsl_rec_u32 = {
     .reader_open = open_u32,
     .reader_destroy = reader_destroy,
     .next = next_piece,
+    .count = count_pieces,
+    .at = at_piece,
     WRITING(create_u32),
 };
 

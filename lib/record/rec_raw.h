@@ -8,7 +8,8 @@
  * Written: the ids of each record behind those of the one before; 16 bits where vocab_size in
  *   the meta, or the column's type, allows it.
  * Read: datatrove's documents are the records; the others do not say where one begins, and are
- *   read in pieces of 65536 tokens.  u16 and u32 are told by --from alone.
+ *   read in pieces of 65536 tokens, which can be counted and picked in a plain file.  u16 and
+ *   u32 are told by --from alone.
  * Memory: writing, as recout.h, of datatrove 8 bytes a record; reading, one record.
  * Threads: one owner. */
 #ifndef TSL_REC_RAW_H

@@ -153,6 +153,16 @@ static int count_windows(struct tsl_docwindows *w, struct tsl_err *err)
     return 0;
 }
 
+static int add_document(struct tsl_docwindows *w, uint64_t n, struct tsl_err *err)
+{
+    uint64_t end = ntokens(w) + n;
+    int rc =
+        tsl_mem_grow(&w->ends, &w->cap, w->ndocs + 1, sizeof *w->ends, "documents", err);
+    if (rc == 0)
+        w->ends[w->ndocs++] = end;
+    return rc;
+}
+
 static int read_all(struct tsl_docwindows *w, struct tsl_err *err)
 {
     struct tsl_record rec;
@@ -160,26 +170,56 @@ static int read_all(struct tsl_docwindows *w, struct tsl_err *err)
     while ((rc = tsl_recreader_next(w->r, &rec, err)) == 1) {
         const struct tsl_value *v = &rec.values[w->f.column[TSL_FIELD_IDS]];
         rc = w->resident ? keep(w, v, err) : 0;
-        if (rc == 0 && (w->ndocs == 0 || !w->o.no_documents))
-            rc = tsl_mem_grow(&w->ends, &w->cap, w->ndocs + 1, sizeof *w->ends,
-                              "documents", err);
+        if (rc == 0)
+            rc = add_document(w, v->n, err);
         if (rc < 0)
             return rc;
-        uint64_t end = ntokens(w) + v->n;
-        if (w->ndocs == 0 || !w->o.no_documents)
-            w->ndocs++;
-        w->ends[w->ndocs - 1] = end;
     }
     return rc;
+}
+
+/* Keeps the first record, which was picked: next goes on behind it. */
+static int begin_again(struct tsl_docwindows *w, const struct tsl_record *first,
+                       struct tsl_err *err)
+{
+    const struct tsl_value *v = &first->values[w->f.column[TSL_FIELD_IDS]];
+    int rc = keep(w, v, err);
+    return rc < 0 ? rc : add_document(w, v->n, err);
+}
+
+/* A stream's pieces have one size, but the last: where they are more than memory holds, that is
+ * all that is to be known, and nothing is read. */
+static int measure_stream(struct tsl_docwindows *w, struct tsl_err *err)
+{
+    struct tsl_err why = { 0 };
+    struct tsl_record rec;
+    uint64_t n;
+    int id = tsl_dtype_bytes(w->f.type[TSL_FIELD_IDS]) > 2 ? 4 : 2;
+    if (strcmp(tsl_recreader_format(w->r), "set") == 0)
+        return 0; /* each shard's last piece is shorter */
+    if (tsl_recreader_count(w->r, &n, &why) < 0)
+        return why.code == TSL_EUSAGE ? 0 : tsl_err_pass(err, &why);
+    int rc = n ? tsl_recreader_at(w->r, 0, &rec, err) : 0;
+    if (rc <= 0)
+        return rc;
+    uint64_t piece = rec.values[w->f.column[TSL_FIELD_IDS]].n;
+    if (piece * n <= w->o.memory / (unsigned)id)
+        return begin_again(w, &rec, err);
+    w->resident = false;
+    for (uint64_t i = 0; rc >= 0 && i + 1 < n; i++)
+        rc = add_document(w, piece, err);
+    if (rc >= 0)
+        rc = tsl_recreader_at(w->r, n - 1, &rec, err);
+    return rc < 0 ? rc : add_document(w, rec.values[w->f.column[TSL_FIELD_IDS]].n, err);
 }
 
 static int check_picking(struct tsl_docwindows *w, struct tsl_err *err)
 {
     struct tsl_err why = { 0 };
     struct tsl_record rec;
-    if (w->resident || (!w->o.no_documents && tsl_recreader_at(w->r, 0, &rec, &why) == 1))
+    if (w->resident || tsl_recreader_at(w->r, 0, &rec, &why) == 1)
         return 0;
-    if (why.code && why.code != TSL_EUSAGE)
+    if (why.code != TSL_EUSAGE)
         return tsl_err_pass(err, &why);
     return tsl_err_set(err, TSL_EUSAGE,
                        "%s: %" PRIu64 " tokens are more than memory holds (%" PRIu64
@@ -201,7 +241,16 @@ int tsl_docwindows_open(struct tsl_docwindows **out, struct tsl_recreader *r,
     w->name = name;
     w->resident = true;
     w->here = nowhere;
-    int rc = read_all(w, err);
+    if (o->no_documents && (o->within || o->doc_end >= 0)) {
+        tsl_docwindows_destroy(w);
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "%s: its format does not say where documents begin, so they "
+                           "cannot be kept apart",
+                           tsl_quote(name).s);
+    }
+    int rc = o->no_documents ? measure_stream(w, err) : 0;
+    if (rc == 0 && w->resident)
+        rc = read_all(w, err);
     if (rc == 0)
         rc = check_picking(w, err);
     if (rc == 0)
@@ -316,7 +365,7 @@ int tsl_docwindows_get(struct tsl_docwindows *w, uint64_t i, struct tsl_sample *
         if (w->o.within)
             break;
     }
-    if (s->nends == 1)
+    if (s->nends == 1 || w->o.no_documents)
         s->nends = 0;
     s->first = s->n;
     memset(s->starts, 1, s->n);

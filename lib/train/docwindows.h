@@ -24,8 +24,8 @@ struct tsl_docwindows_opts {
 struct tsl_docwindows;
 
 /* Reads r, at its first record, to its end; r is lent for the windows' life.  TSL_EUSAGE where
- * there are more tokens than memory and r's format cannot pick a record; name stands in
- * messages. */
+ * there are more tokens than memory and r's format cannot pick a record, or documents of a
+ * stream are asked for; name stands in messages, and is lent as r is. */
 int tsl_docwindows_open(struct tsl_docwindows **w, struct tsl_recreader *r,
                         const struct tsl_trainfields *f, const char *name,
                         const struct tsl_docwindows_opts *o, struct tsl_err *err);

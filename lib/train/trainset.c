@@ -7,6 +7,7 @@
 #include "base/jsonread.h"
 #include "base/mem.h"
 #include "base/quote.h"
+#include "record/manifest.h"
 #include "samples/maskmeta.h"
 #include "samples/samplerec.h"
 #include "train/docwindows.h"
@@ -521,6 +522,27 @@ static int open_windows(struct tsl_trainset *s, struct tsl_err *err)
     return 0;
 }
 
+/* The format of a set's shards, which its manifest names. */
+static int find_format(struct tsl_trainset *s, struct tsl_err *err)
+{
+    char *name = tsl_mem_alloc(strlen(s->path) + 16, 1, "a name", err);
+    struct tsl_source src;
+    struct tsl_manifest m = { .format = NULL };
+    if (!name)
+        return TSL_ENOMEM;
+    sprintf(name, tsl_file_is_folder(s->path) ? "%s/manifest.json" : "%s", s->path);
+    int rc = tsl_source_open(&src, name, 0, err);
+    if (rc == 0) {
+        rc = tsl_manifest_read(&m, name, &src, s->o.memory, err);
+        tsl_source_close(&src, NULL);
+    }
+    if (rc == 0)
+        snprintf(s->info.format, sizeof s->info.format, "%s", m.format);
+    tsl_manifest_fini(&m);
+    tsl_mem_free(name);
+    return rc;
+}
+
 static int open_set(struct tsl_trainset *s, struct tsl_err *err)
 {
     struct tsl_recreader_opts ro = { .format = s->o.format, .memory = s->o.memory / 4 };
@@ -529,7 +551,10 @@ static int open_set(struct tsl_trainset *s, struct tsl_err *err)
         return rc;
     const struct tsl_schema *schema = &tsl_recreader_head(s->r)->schema;
     snprintf(s->info.format, sizeof s->info.format, "%s", tsl_recreader_format(s->r));
-    rc = tsl_trainfields_find(&s->f, schema, s->path, err);
+    if (strcmp(s->info.format, "set") == 0)
+        rc = find_format(s, err);
+    if (rc == 0)
+        rc = tsl_trainfields_find(&s->f, schema, s->path, err);
     if (rc < 0)
         return rc;
     tsl_trainfields_tell(&s->f, schema, s->info.fields, sizeof s->info.fields);
