@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tensor/kernel_args.h"
 #include "tensor/unary.h"
 
 struct tsl_gemm_block;
@@ -36,6 +37,80 @@ struct tsl_kernels {
     void (*affine)(float *y, const float *x, float a, float b, bool adds, size_t n);
     /* y[c] += x[0, c] + x[1, c] + ..., row after row: x (rows, cols), contiguous. */
     void (*add_rows)(float *y, const float *x, size_t rows, size_t cols);
+
+    /* ---- rows_body.h; (rows, cols), contiguous; sums over a row in its order ----
+     * adds: dx gets the gradient added, else is set to it; dw and db (NULL: not wanted) always
+     * get theirs added, row after row, so a caller gives a fixed stretch of rows to each of its
+     * partial sums. */
+    void (*rows_sum)(float *y, const float *x, size_t rows, size_t cols); /* y (rows) */
+    void (*rows_max)(float *y, const float *x, size_t rows, size_t cols);
+    /* y may be x.  A row of -inf alone gives zeros. */
+    void (*softmax)(float *y, const float *x, size_t rows, size_t cols);
+    void (*log_softmax)(float *y, const float *x, size_t rows, size_t cols);
+    /* dx = y (dy - sum of dy y), and dy - e^y sum of dy; dx may be dy. */
+    void (*softmax_grad)(float *dx, const float *dy, const float *y, bool adds,
+                         size_t rows, size_t cols);
+    void (*log_softmax_grad)(float *dx, const float *dy, const float *y, bool adds,
+                             size_t rows, size_t cols);
+    /* loss (rows): (1 - smoothing) of -log softmax(x)[label], and smoothing of its mean over
+     * all classes; 0 for a label < 0; labels < cols.  stats (rows, 2): the largest of the row,
+     * and 1 / sum of e^(x - that). */
+    void (*cross_entropy)(float *loss, float *stats, const float *x,
+                          const int32_t *labels, float smoothing, size_t rows,
+                          size_t cols);
+    /* dx = (softmax - target) scale, by those stats; zeros for a label < 0.  dx may be x. */
+    void (*cross_entropy_grad)(float *dx, const float *x, const float *stats,
+                               const int32_t *labels, float smoothing, float scale,
+                               size_t rows, size_t cols);
+    /* y = (x - mean) rstd w + b, rstd = 1 / sqrt(var + eps), or 0 where that root is 0; w, b
+     * (cols) may be NULL, y may be x.  mean, rstd (rows): of each row. */
+    void (*layernorm)(float *y, float *mean, float *rstd, const float *x, const float *w,
+                      const float *b, float eps, size_t rows, size_t cols);
+    void (*layernorm_grad)(float *dx, float *dw, float *db, const float *dy,
+                           const float *x, const float *mean, const float *rstd,
+                           const float *w, bool adds, size_t rows,
+                           size_t cols); /* dx may be dy */
+    /* y = x rstd w, rstd = 1 / sqrt(mean(x^2) + eps). */
+    void (*rmsnorm)(float *y, float *rstd, const float *x, const float *w, float eps,
+                    size_t rows, size_t cols);
+    void (*rmsnorm_grad)(float *dx, float *dw, const float *dy, const float *x,
+                         const float *rstd, const float *w, bool adds, size_t rows,
+                         size_t cols);
+    /* sum = x + dropout(h), y = layernorm(sum); the first number of h has index at.  sum may be x
+     * or h. */
+    void (*residual_norm)(float *y, float *sum, float *mean, float *rstd, const float *x,
+                          const float *h, const struct tsl_dropout *d, uint64_t at,
+                          const float *w, const float *b, float eps, size_t rows,
+                          size_t cols);
+    /* dx: the gradient of sum, and so of x (adds: to what reached sum otherwise); dh, where not
+     * NULL: dropout(dx).  dx may be dy. */
+    void (*residual_norm_grad)(float *dx, float *dh, float *dw, float *db,
+                               const float *dy, const float *sum, const float *mean,
+                               const float *rstd, const struct tsl_dropout *d,
+                               uint64_t at, const float *w, bool adds, size_t rows,
+                               size_t cols);
+
+    /* ---- dropout_body.h; number i of an array has index at + i ---- */
+    /* y[i] = x[i] scale where that is kept, else 0; y may be x.  Its own backward. */
+    void (*dropout)(float *y, const float *x, size_t n, const struct tsl_dropout *d,
+                    uint64_t at);
+    /* Bit i % 64 of bits[i / 64]: number at + i is kept.  Bits behind n are any. */
+    void (*dropout_kept)(uint64_t *bits, size_t n, const struct tsl_dropout *d,
+                         uint64_t at);
+
+    /* ---- step_body.h; kernel_args.h has the formulas ---- */
+    void (*step_adamw)(float *x, float *m, float *v, const float *grad, size_t n,
+                       const struct tsl_step_adamw *s);
+    void (*step_lion)(float *x, float *m, const float *grad, size_t n,
+                      const struct tsl_step_lion *s);
+    /* m NULL: no momentum, x -= rate g + decay x. */
+    void (*step_sgd)(float *x, float *m, const float *grad, size_t n,
+                     const struct tsl_step_sgd *s);
+    /* e = keep e + add x. */
+    void (*step_average)(float *e, const float *x, float keep, float add, size_t n);
+    /* The sum of squares, in double: 16 sums, the i-th of numbers i, i + 16, ..., then halves
+     * added. */
+    double (*step_squares)(const float *x, size_t n);
 
     /* ---- gemm_body.h; for gemm.c alone ---- */
     unsigned gemm_rows, gemm_cols; /* of a panel of a, and of b */

@@ -1,7 +1,9 @@
 /* kernels_avx512.c - the kernels, for processors with AVX-512. */
 #include "tensor/elementwise_body.h"
 #include "tensor/kernels_tables.h"
+#include "tensor/rows_body.h"
 #include "tensor/simd.h"
+#include "tensor/step_body.h"
 
 #ifdef __x86_64__
 #include "tensor/gemm_body.h"
@@ -10,5 +12,8 @@ const struct tsl_kernels tsl_kernels_avx512 = {
     .name = "avx512",
     ELEMENTWISE_MEMBERS,
     GEMM_MEMBERS,
+    ROWS_MEMBERS,
+    DROPOUT_MEMBERS,
+    STEP_MEMBERS,
 };
 #endif

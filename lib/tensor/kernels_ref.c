@@ -3,10 +3,15 @@
 #define TSL_SIMD_PLAIN
 #include "tensor/elementwise_body.h"
 #include "tensor/gemm_body.h"
+#include "tensor/rows_body.h"
 #include "tensor/simd.h"
+#include "tensor/step_body.h"
 
 const struct tsl_kernels tsl_kernels_ref = {
     .name = "ref",
     ELEMENTWISE_MEMBERS,
     GEMM_MEMBERS,
+    ROWS_MEMBERS,
+    DROPOUT_MEMBERS,
+    STEP_MEMBERS,
 };

@@ -16,6 +16,13 @@
 
 #include "tensor/simd.h"
 
+/* In plain C a loop a step, each inlined, costs minutes to compile; these are called there. */
+#if defined TSL_SIMD_PLAIN || !(defined __AVX512F__ || defined __AVX2__)
+#define V16_MATH static __attribute__((noinline, unused))
+#else
+#define V16_MATH V16_INLINE
+#endif
+
 V16_INLINE v16 v16_abs(v16 x)
 {
     return v16_as_float(v16i_and(v16_as_int(x), v16i_set(0x7fffffff)));
@@ -46,7 +53,7 @@ V16_INLINE v16 v16_poly(v16 x, const float *c, unsigned n)
 enum { VECMATH_ROUNDER_BITS = 0x4b400000 };
 
 /* x is n ln 2 + r, |r| <= ln 2 / 2; returns r, *steps is n + VECMATH_ROUNDER. */
-V16_INLINE v16 v16_exp_reduce(v16 x, v16 *steps)
+V16_MATH v16 v16_exp_reduce(v16 x, v16 *steps)
 {
     *steps = v16_fma(x, v16_set(0x1.715476p0f), v16_set(VECMATH_ROUNDER));
     v16 n = v16_sub(*steps, v16_set(VECMATH_ROUNDER));
@@ -54,14 +61,14 @@ V16_INLINE v16 v16_exp_reduce(v16 x, v16 *steps)
     return v16_fma(n, v16_set(0x1.05c61p-29f), r);
 }
 /* e^r - 1 for |r| <= ln 2 / 2. */
-V16_INLINE v16 v16_exp_poly(v16 r)
+V16_MATH v16 v16_exp_poly(v16 r)
 {
     static const float c[] = { 0x1.fffffcp-2f, 0x1.555492p-3f, 0x1.5558b4p-5f,
                                0x1.12399cp-7f, 0x1.6a48fep-10f };
     return v16_fma(v16_mul(r, r), v16_poly(r, c, 5), r);
 }
 /* e^r 2^n, in two halves, for 2^n alone may be no float. */
-V16_INLINE v16 v16_exp_finish(v16 r, v16 steps)
+V16_MATH v16 v16_exp_finish(v16 r, v16 steps)
 {
     v16 y = v16_add(v16_set(1), v16_exp_poly(r));
     v16i n = v16i_sub(v16_as_int(steps), v16i_set(VECMATH_ROUNDER_BITS - 254));
@@ -75,13 +82,13 @@ V16_INLINE v16 v16_exp_clamp(v16 x)
     return v16_min(v16_set(89), v16_max(v16_set(-104), x));
 }
 /* e^x. */
-V16_INLINE v16 v16_exp(v16 x)
+V16_MATH v16 v16_exp(v16 x)
 {
     v16 steps, r = v16_exp_reduce(v16_exp_clamp(x), &steps);
     return v16_exp_finish(r, steps);
 }
 /* e^(x + low), where low is what rounding took from x, and finite. */
-V16_INLINE v16 v16_exp_sum(v16 x, v16 low)
+V16_MATH v16 v16_exp_sum(v16 x, v16 low)
 {
     v16 steps, r = v16_exp_reduce(v16_exp_clamp(x), &steps);
     return v16_exp_finish(v16_add(r, low), steps);
@@ -90,7 +97,7 @@ V16_INLINE v16 v16_exp_sum(v16 x, v16 low)
 /* ---- logarithm ------------------------------------------------------------------------- */
 
 /* log(1 + f) + e ln 2 for 1 + f from sqrt(1/2) to sqrt(2). */
-V16_INLINE v16 v16_log_poly(v16 f, v16 e)
+V16_MATH v16 v16_log_poly(v16 f, v16 e)
 {
     static const float c[] = { 0x1.555548p-2f,  -0x1.000006p-2f, 0x1.99a476p-3f,
                                -0x1.555c44p-3f, 0x1.233ba2p-3f,  -0x1.fc28cap-4f,
@@ -102,7 +109,7 @@ V16_INLINE v16 v16_log_poly(v16 f, v16 e)
     return v16_fma(e, v16_set(0x1.62e43p-1f), y);
 }
 /* The natural logarithm; -infinity for 0, NaN below. */
-V16_INLINE v16 v16_log(v16 x)
+V16_MATH v16 v16_log(v16 x)
 {
     v16m tiny = v16_lt(x, v16_set(0x1p-126f));
     v16i bits = v16_as_int(v16_where(tiny, v16_mul(x, v16_set(0x1p23f)), x));
@@ -117,7 +124,7 @@ V16_INLINE v16 v16_log(v16 x)
     return v16_where(v16_le(x, zero), below, y);
 }
 /* log(1 + u) for u from 0 to 1: e^-|x|, as a rule. */
-V16_INLINE v16 v16_log1p_unit(v16 u)
+V16_MATH v16 v16_log1p_unit(v16 u)
 {
     v16m big = v16_lt(v16_set(0x1.a8279ap-2f), u);
     v16 f = v16_where(big, v16_fma(v16_set(0.5f), u, v16_set(-0.5f)), u);
@@ -127,7 +134,7 @@ V16_INLINE v16 v16_log1p_unit(v16 u)
 /* ---- tanh, sigmoid, softplus ----------------------------------------------------------- */
 
 /* tanh(|x|) = -m / (1 + e), and 1 - 2e / (1 + e), where e = e^(-2|x|) and m = e - 1. */
-V16_INLINE v16 v16_tanh(v16 x)
+V16_MATH v16 v16_tanh(v16 x)
 {
     v16 z = v16_mul(v16_set(-2), v16_abs(x));
     v16 steps, r = v16_exp_reduce(v16_max(v16_set(-20), z), &steps);
@@ -140,17 +147,17 @@ V16_INLINE v16 v16_tanh(v16 x)
     return v16_sign_of(v16_where(far, v16_sub(v16_set(1), y), v16_abs(y)), x);
 }
 /* 1 / (1 + e^-x), e being e^-|x|. */
-V16_INLINE v16 v16_sigmoid_of(v16 x, v16 e)
+V16_MATH v16 v16_sigmoid_of(v16 x, v16 e)
 {
     v16 top = v16_where(v16_lt(x, v16_set(0)), e, v16_set(1));
     return v16_div(top, v16_add(v16_set(1), e));
 }
-V16_INLINE v16 v16_sigmoid(v16 x)
+V16_MATH v16 v16_sigmoid(v16 x)
 {
     return v16_sigmoid_of(x, v16_exp(v16_neg(v16_abs(x))));
 }
 /* log(1 + e^x). */
-V16_INLINE v16 v16_softplus(v16 x)
+V16_MATH v16 v16_softplus(v16 x)
 {
     v16 e = v16_exp(v16_neg(v16_abs(x)));
     return v16_add(v16_max(v16_set(0), x), v16_log1p_unit(e));
@@ -159,7 +166,7 @@ V16_INLINE v16 v16_softplus(v16 x)
 /* ---- the normal distribution: erf, and gelu's parts ------------------------------------ */
 
 /* e^(a^2 / 2) times the normal distribution's tail beyond a, for a from 0 to 15. */
-V16_INLINE v16 v16_mills(v16 a)
+V16_MATH v16 v16_mills(v16 a)
 {
     static const float c[] = { 0x1.8p0f,        -0x1.0b94ep1f,   0x1.11ad9cp0f,
                                0x1.a77d82p-3f,  -0x1.06ef8cp-2f, -0x1.1ab20cp-3f,
@@ -169,13 +176,13 @@ V16_INLINE v16 v16_mills(v16 a)
     return v16_mul(v16_poly(v16_mul(a, inverse), c, 11), inverse);
 }
 /* e^(-a^2 k), k a power of 2: the square is not rounded. */
-V16_INLINE v16 v16_exp_square(v16 a, float k)
+V16_MATH v16 v16_exp_square(v16 a, float k)
 {
     v16 square = v16_mul(a, a);
     v16 low = v16_fma(a, a, v16_neg(square));
     return v16_exp_sum(v16_mul(v16_set(-k), square), v16_mul(v16_set(-k), low));
 }
-V16_INLINE v16 v16_erf(v16 x)
+V16_MATH v16 v16_erf(v16 x)
 {
     static const float c[] = { 0x1.06eba8p-3f,  -0x1.81273ep-2f, 0x1.ce2ce6p-4f,
                                -0x1.b7f71ap-6f, 0x1.53f224p-8f,  -0x1.a3515ep-11f,
@@ -222,7 +229,7 @@ static __attribute__((noinline, unused)) float vecmath_turns(float x, uint32_t *
     return bits >> 31 ? -r : r;
 }
 /* x is n pi/2 + r, |r| <= pi/4; returns r, *n is right in its last two bits. */
-V16_INLINE v16 v16_turns(v16 x, v16i *n)
+V16_MATH v16 v16_turns(v16 x, v16i *n)
 {
     v16 steps = v16_fma(x, v16_set(0x1.45f306p-1f), v16_set(VECMATH_ROUNDER));
     v16 turns = v16_sub(steps, v16_set(VECMATH_ROUNDER));
@@ -246,7 +253,7 @@ V16_INLINE v16 v16_turns(v16 x, v16i *n)
     return r;
 }
 /* The sine of r + n pi/2. */
-V16_INLINE v16 v16_sin_turned(v16 r, v16i n)
+V16_MATH v16 v16_sin_turned(v16 r, v16i n)
 {
     static const float s[] = { -0x1.555544p-3f, 0x1.1106c6p-7f, -0x1.991c1ap-13f };
     static const float c[] = { 0x1.55554ap-5f, -0x1.6c0c26p-10f, 0x1.99e714p-16f };
@@ -258,13 +265,13 @@ V16_INLINE v16 v16_sin_turned(v16 r, v16i n)
     v16i sign = v16i_shl(v16i_and(n, v16i_set(2)), 30);
     return v16_as_float(v16i_xor(v16_as_int(v16_where(odd, cosine, sine)), sign));
 }
-V16_INLINE v16 v16_sin(v16 x)
+V16_MATH v16 v16_sin(v16 x)
 {
     v16i n;
     v16 r = v16_turns(x, &n);
     return v16_sin_turned(r, n);
 }
-V16_INLINE v16 v16_cos(v16 x)
+V16_MATH v16 v16_cos(v16 x)
 {
     v16i n;
     v16 r = v16_turns(x, &n);
@@ -274,7 +281,7 @@ V16_INLINE v16 v16_cos(v16 x)
 /* ---- activations, and their derivatives ------------------------------------------------ */
 
 /* x Phi(x), Phi the normal distribution: small x keep their precision on both sides. */
-V16_INLINE v16 v16_gelu_erf(v16 x)
+V16_MATH v16 v16_gelu_erf(v16 x)
 {
     v16 a = v16_min(v16_set(15), v16_abs(x));
     v16 tail = v16_mul(v16_exp_square(a, 0.5f), v16_mills(a));
@@ -283,7 +290,7 @@ V16_INLINE v16 v16_gelu_erf(v16 x)
     return v16_mul(v16_max(v16_set(-15), x), phi);
 }
 /* Phi(x) + x Phi'(x). */
-V16_INLINE v16 v16_gelu_erf_grad(v16 x)
+V16_MATH v16 v16_gelu_erf_grad(v16 x)
 {
     v16 a = v16_min(v16_set(15), v16_abs(x));
     v16 slope = v16_fma(a, v16_set(-0x1.988454p-2f), v16_mills(a));
@@ -294,7 +301,7 @@ V16_INLINE v16 v16_gelu_erf_grad(v16 x)
 struct v16_sigmoids {
     v16 s, rest;
 };
-V16_INLINE struct v16_sigmoids v16_sigmoid_sum(v16 y, v16 low)
+V16_MATH struct v16_sigmoids v16_sigmoid_sum(v16 y, v16 low)
 {
     v16i sign = v16i_and(v16_as_int(y), v16i_set(0x80000000));
     v16 outwards = v16_as_float(v16i_xor(v16_as_int(low), sign));
@@ -306,7 +313,7 @@ V16_INLINE struct v16_sigmoids v16_sigmoid_sum(v16 y, v16 low)
     return r;
 }
 /* 2 sqrt(2/pi) (x + 0.044715 x^3) as *y + *low; |x| <= 100. */
-V16_INLINE struct v16_sigmoids v16_gelu_tanh_parts(v16 x)
+V16_MATH struct v16_sigmoids v16_gelu_tanh_parts(v16 x)
 {
     v16 square = v16_mul(x, x), square_low = v16_fma(x, x, v16_neg(square));
     v16 k0 = v16_set(0x1.988454p0f), k1 = v16_set(0x1.2444f2p-4f);
@@ -324,12 +331,12 @@ V16_INLINE v16 v16_bend(v16 x)
     return v16_min(v16_set(120), v16_max(v16_set(-120), x));
 }
 /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2. */
-V16_INLINE v16 v16_gelu_tanh(v16 x)
+V16_MATH v16 v16_gelu_tanh(v16 x)
 {
     v16 s = v16_gelu_tanh_parts(v16_bend(x)).s;
     return v16_mul(v16_max(v16_set(-120), x), s);
 }
-V16_INLINE v16 v16_gelu_tanh_grad(v16 x)
+V16_MATH v16 v16_gelu_tanh_grad(v16 x)
 {
     x = v16_bend(x);
     struct v16_sigmoids p = v16_gelu_tanh_parts(x);
@@ -337,19 +344,19 @@ V16_INLINE v16 v16_gelu_tanh_grad(v16 x)
     v16 turn = v16_mul(v16_mul(x, slope), p.rest);
     return v16_fma(p.s, turn, p.s);
 }
-V16_INLINE struct v16_sigmoids v16_gelu_sigmoid_parts(v16 x)
+V16_MATH struct v16_sigmoids v16_gelu_sigmoid_parts(v16 x)
 {
     v16 k = v16_set(0x1.b3b646p0f), y = v16_mul(k, x);
     v16 low = v16_fma(k, x, v16_neg(y));
     return v16_sigmoid_sum(y, v16_fma(v16_set(-0x1.78d4fep-26f), x, low));
 }
 /* x sigmoid(1.702 x). */
-V16_INLINE v16 v16_gelu_sigmoid(v16 x)
+V16_MATH v16 v16_gelu_sigmoid(v16 x)
 {
     v16 s = v16_gelu_sigmoid_parts(v16_bend(x)).s;
     return v16_mul(v16_max(v16_set(-120), x), s);
 }
-V16_INLINE v16 v16_gelu_sigmoid_grad(v16 x)
+V16_MATH v16 v16_gelu_sigmoid_grad(v16 x)
 {
     x = v16_bend(x);
     struct v16_sigmoids p = v16_gelu_sigmoid_parts(x);
@@ -357,11 +364,11 @@ V16_INLINE v16 v16_gelu_sigmoid_grad(v16 x)
     return v16_fma(p.s, turn, p.s);
 }
 /* x sigmoid(x). */
-V16_INLINE v16 v16_swish(v16 x)
+V16_MATH v16 v16_swish(v16 x)
 {
     return v16_mul(v16_max(v16_set(-120), x), v16_sigmoid(x));
 }
-V16_INLINE v16 v16_swish_grad(v16 x)
+V16_MATH v16 v16_swish_grad(v16 x)
 {
     x = v16_bend(x);
     struct v16_sigmoids p = v16_sigmoid_sum(x, v16_set(0));
@@ -374,14 +381,14 @@ V16_INLINE v16 v16_squareplus_root(v16 a)
     return v16_where(v16_lt(v16_set(1e9f), a), a, root);
 }
 /* (x + sqrt(x^2 + 4)) / 2, which is 2 / (|x| + sqrt(x^2 + 4)) below 0. */
-V16_INLINE v16 v16_squareplus(v16 x)
+V16_MATH v16 v16_squareplus(v16 x)
 {
     v16 half = v16_set(0.5f), a = v16_abs(x);
     v16 y = v16_fma(half, a, v16_mul(half, v16_squareplus_root(a)));
     return v16_where(v16_lt(x, v16_set(0)), v16_div(v16_set(1), y), y);
 }
 /* (1 + x / sqrt(x^2 + 4)) / 2. */
-V16_INLINE v16 v16_squareplus_grad(v16 x)
+V16_MATH v16 v16_squareplus_grad(v16 x)
 {
     v16 half = v16_set(0.5f), a = v16_min(v16_set(1e18f), v16_abs(x));
     v16 root = v16_squareplus_root(a), y = v16_fma(half, a, v16_mul(half, root));
@@ -410,12 +417,12 @@ V16_INLINE v16 v16_leaky_relu_grad(v16 x, float slope)
     return v16_where(v16_isnan(x), x, y);
 }
 /* 4 e / (1 + e)^2, e = e^(-2|x|). */
-V16_INLINE v16 v16_tanh_grad(v16 x)
+V16_MATH v16 v16_tanh_grad(v16 x)
 {
     v16 e = v16_exp(v16_mul(v16_set(-2), v16_abs(x))), sum = v16_add(v16_set(1), e);
     return v16_div(v16_mul(v16_set(4), e), v16_mul(sum, sum));
 }
-V16_INLINE v16 v16_sigmoid_grad(v16 x)
+V16_MATH v16 v16_sigmoid_grad(v16 x)
 {
     v16 e = v16_exp(v16_neg(v16_abs(x))), sum = v16_add(v16_set(1), e);
     return v16_div(e, v16_mul(sum, sum));
