@@ -1,11 +1,12 @@
 #include "tensor/attention.h"
 
 #include <assert.h>
-#include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
-#include "base/fixmath.h"
 #include "par/pool.h"
+#include "tensor/attention_parts.h"
+#include "tensor/kernels.h"
 
 /* ---- whom a query sees ---- */
 
@@ -61,121 +62,112 @@ void tsl_attention_runs(const struct tsl_attention *a, size_t b, size_t first,
             runs[i - first].to = runs[i - first].from;
 }
 
-/* ---- one head of one row of the batch ---- */
+/* ---- pieces of work, and who does them ---- */
 
-static float dot(const float *x, const float *y, size_t n)
+/* Queries of one head that forward gives to one thread: all where there are heads enough, or
+ * some, if few heads are long.  A piece packs the keys for itself, hence not fewer. */
+enum { PIECES_WANTED = 64, PIECE_ROWS_MIN = 128 };
+
+struct job {
+    const struct tsl_attention *a;
+    const struct tsl_attention_grads *g; /* NULL: forward */
+    const struct tsl_kernels *kernels;
+    size_t rows, split; /* queries of a piece; pieces of a head */
+    atomic_size_t next;
+    size_t n;
+    char *scratch;
+    size_t scratch_bytes; /* of one thread */
+};
+
+static size_t runs_bytes(const struct tsl_attention *a)
 {
-    float sum = 0;
-    for (size_t k = 0; k < n; k++)
-        sum = fmaf(x[k], y[k], sum);
-    return sum;
+    return (a->tq * sizeof(struct tsl_attention_run) + 63) / 64 * 64;
 }
 
-static size_t place(struct tsl_attention_at at, size_t b, size_t i, size_t h)
+static size_t thread_bytes(const struct tsl_attention *a)
 {
-    return b * at.batch + i * at.position + h * at.head;
+    /* An odd number of lines, or two threads' would share sets of the cache. */
+    return (runs_bytes(a) + attention_floats(a) * sizeof(float)) / 128 * 128 + 192;
 }
-
-/* s[j] of query i for j in r. */
-static void scores(const struct tsl_attention *a, size_t b, size_t h, size_t i,
-                   struct tsl_attention_run r, float *s)
-{
-    const float *q = a->q + place(a->q_at, b, i, h);
-    for (size_t j = r.from; j < r.to; j++) {
-        s[j] = dot(q, a->k + place(a->k_at, b, j, h), a->dim) * a->scale;
-        if (a->bias)
-            s[j] += a->bias[b * a->bias_batch + h * a->bias_head + i * a->tk + j];
-    }
-}
-
-static void forward_row(const struct tsl_attention *a, size_t b, size_t h, size_t i,
-                        float *s)
-{
-    struct tsl_attention_run r;
-    tsl_attention_runs(a, b, i, i + 1, &r);
-    scores(a, b, h, i, r, s);
-    float top = -INFINITY, sum = 0;
-    for (size_t j = r.from; j < r.to; j++)
-        top = s[j] > top ? s[j] : top;
-    float *y = a->y + place(a->y_at, b, i, h);
-    memset(y, 0, a->dim_v * sizeof *y);
-    for (size_t j = r.from; j < r.to && top > -INFINITY; j++) {
-        float p = (float)tsl_fixmath_exp((double)(s[j] - top));
-        sum += p;
-        for (size_t c = 0; c < a->dim_v; c++)
-            y[c] = fmaf(p, a->v[place(a->v_at, b, j, h) + c], y[c]);
-    }
-    for (size_t c = 0; c < a->dim_v; c++)
-        y[c] = sum > 0 ? y[c] / sum : 0;
-    if (a->lse)
-        a->lse[(b * a->heads + h) * a->tq + i] =
-            top + (float)tsl_fixmath_log((double)sum);
-}
-
-static void add_scaled(float *y, float p, const float *x, size_t n)
-{
-    for (size_t k = 0; k < n; k++)
-        y[k] = fmaf(p, x[k], y[k]);
-}
-
-static void backward_row(const struct tsl_attention *a,
-                         const struct tsl_attention_grads *g, size_t b, size_t h,
-                         size_t i, float *s)
-{
-    struct tsl_attention_run r;
-    tsl_attention_runs(a, b, i, i + 1, &r);
-    scores(a, b, h, i, r, s);
-    float lse = a->lse[(b * a->heads + h) * a->tq + i];
-    const float *dy = g->dy + place(g->dy_at, b, i, h);
-    float delta = dot(dy, a->y + place(a->y_at, b, i, h), a->dim_v);
-    float *dq = g->dq + place(g->dq_at, b, i, h);
-    memset(dq, 0, a->dim * sizeof *dq);
-    for (size_t j = r.from; j < r.to && lse > -INFINITY; j++) {
-        float p = (float)tsl_fixmath_exp((double)(s[j] - lse));
-        float dp = dot(dy, a->v + place(a->v_at, b, j, h), a->dim_v);
-        float ds = p * (dp - delta);
-        if (g->dbias)
-            g->dbias[(h * a->tq + i) * a->tk + j] += ds;
-        ds *= a->scale;
-        add_scaled(dq, ds, a->k + place(a->k_at, b, j, h), a->dim);
-        add_scaled(g->dk + place(g->dk_at, b, j, h), ds, a->q + place(a->q_at, b, i, h),
-                   a->dim);
-        add_scaled(g->dv + place(g->dv_at, b, j, h), p, dy, a->dim_v);
-    }
-}
-
-/* ---- all of them ---- */
 
 size_t tsl_attention_scratch_bytes(const struct tsl_attention *a, unsigned nthreads)
 {
-    return (a->tk + 16) * sizeof(float) * nthreads;
+    return thread_bytes(a) * nthreads;
+}
+
+static void do_piece(const struct job *job, size_t b, size_t h, size_t part,
+                     char *scratch)
+{
+    const struct tsl_attention *a = job->a;
+    struct tsl_attention_piece piece = { .b = b,
+                                         .h = h,
+                                         .first = part * job->rows,
+                                         .last = (part + 1) * job->rows,
+                                         .runs = (void *)scratch };
+    piece.last = piece.last < a->tq ? piece.last : a->tq;
+    piece.scratch = (void *)(scratch + runs_bytes(a));
+    tsl_attention_runs(a, b, piece.first, piece.last, piece.runs);
+    if (job->g)
+        job->kernels->attention_backward(a, job->g, &piece);
+    else
+        job->kernels->attention_forward(a, &piece);
+}
+
+/* Thread after thread takes the next piece, with the scratch of its number: who does which
+ * changes nothing. */
+static void work(void *ctx, unsigned number)
+{
+    struct job *job = ctx;
+    const struct tsl_attention *a = job->a;
+    char *scratch = job->scratch + number * job->scratch_bytes;
+    for (;;) {
+        size_t i = atomic_fetch_add(&job->next, 1);
+        if (i >= job->n)
+            return;
+        size_t part = i % job->split, h = i / job->split % a->heads;
+        if (job->g && job->g->dbias) /* summed over the batch: a head is one piece */
+            for (size_t b = 0; b < a->batch; b++)
+                do_piece(job, b, i, 0, scratch);
+        else
+            do_piece(job, i / job->split / a->heads, h, part, scratch);
+    }
+}
+
+static void run(struct job *job, struct tsl_pool *pool, void *scratch)
+{
+    const struct tsl_attention *a = job->a;
+    assert(a->dim > 0 && a->dim_v > 0 && a->tq < UINT32_MAX && a->tk < UINT32_MAX - 64);
+    assert(a->tq == a->tk || (!a->docs && a->mask != TSL_ATTENTION_UNILM));
+    assert(a->drop == 0);
+    job->kernels = a->kernels ? a->kernels : tsl_kernels();
+    job->scratch = scratch;
+    job->scratch_bytes = thread_bytes(a);
+    if (pool)
+        tsl_pool_run(pool, tsl_pool_threads(pool), work, job);
+    else
+        work(job, 0);
 }
 
 void tsl_attention_forward(const struct tsl_attention *a, struct tsl_pool *pool,
                            void *scratch)
 {
-    (void)pool;
-    assert(a->drop == 0);
-    for (size_t b = 0; b < a->batch; b++)
-        for (size_t h = 0; h < a->heads; h++)
-            for (size_t i = 0; i < a->tq; i++)
-                forward_row(a, b, h, i, scratch);
+    struct job job = { .a = a };
+    size_t heads = a->batch * a->heads;
+    size_t wanted = heads ? (PIECES_WANTED + heads - 1) / heads : 1;
+    job.rows = (a->tq / wanted + ATTENTION_ROWS) / ATTENTION_ROWS * ATTENTION_ROWS;
+    job.rows = job.rows < PIECE_ROWS_MIN ? PIECE_ROWS_MIN : job.rows;
+    job.split = (a->tq + job.rows - 1) / job.rows;
+    job.n = heads * job.split;
+    run(&job, pool, scratch);
 }
 
 void tsl_attention_backward(const struct tsl_attention *a,
                             const struct tsl_attention_grads *g, struct tsl_pool *pool,
                             void *scratch)
 {
-    (void)pool;
+    struct job job = { .a = a, .g = g, .rows = a->tq, .split = 1 };
+    job.n = g->dbias ? a->heads : a->batch * a->heads;
     if (g->dbias)
         memset(g->dbias, 0, a->heads * a->tq * a->tk * sizeof *g->dbias);
-    for (size_t b = 0; b < a->batch; b++)
-        for (size_t h = 0; h < a->heads; h++) {
-            for (size_t j = 0; j < a->tk; j++) {
-                memset(g->dk + place(g->dk_at, b, j, h), 0, a->dim * sizeof(float));
-                memset(g->dv + place(g->dv_at, b, j, h), 0, a->dim_v * sizeof(float));
-            }
-            for (size_t i = 0; i < a->tq; i++)
-                backward_row(a, g, b, h, i, scratch);
-        }
+    run(&job, pool, scratch);
 }

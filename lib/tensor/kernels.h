@@ -22,6 +22,9 @@
 
 struct tsl_gemm_block;
 struct tsl_gemm_source;
+struct tsl_attention;
+struct tsl_attention_grads;
+struct tsl_attention_piece;
 
 struct tsl_kernels {
     const char *name; /* "avx512", "avx2", "ref" */
@@ -116,6 +119,13 @@ struct tsl_kernels {
     unsigned gemm_rows, gemm_cols; /* of a panel of a, and of b */
     void (*gemm_pack)(float *to, const struct tsl_gemm_source *s);
     void (*gemm_block)(const struct tsl_gemm_block *g);
+    /* ---- attention_body.h ---- */
+    void (*attention_forward)(const struct tsl_attention *a,
+                              const struct tsl_attention_piece *piece);
+    /* Gradients of the piece, which is a whole head; g's dbias is added to. */
+    void (*attention_backward)(const struct tsl_attention *a,
+                               const struct tsl_attention_grads *g,
+                               const struct tsl_attention_piece *piece);
 };
 
 /* The table in use.  Never NULL. */

@@ -1,4 +1,5 @@
 /* kernels_avx512.c - the kernels, for processors with AVX-512. */
+#include "tensor/attention_body.h"
 #include "tensor/elementwise_body.h"
 #include "tensor/kernels_tables.h"
 #include "tensor/rows_body.h"
@@ -10,6 +11,7 @@
 
 const struct tsl_kernels tsl_kernels_avx512 = {
     .name = "avx512",
+    ATTENTION_MEMBERS,
     ELEMENTWISE_MEMBERS,
     GEMM_MEMBERS,
     ROWS_MEMBERS,

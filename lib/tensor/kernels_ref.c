@@ -1,6 +1,7 @@
 /* kernels_ref.c - the kernels, in plain C. */
 #include "tensor/kernels_tables.h"
 #define TSL_SIMD_PLAIN
+#include "tensor/attention_body.h"
 #include "tensor/elementwise_body.h"
 #include "tensor/gemm_body.h"
 #include "tensor/rows_body.h"
@@ -9,6 +10,7 @@
 
 const struct tsl_kernels tsl_kernels_ref = {
     .name = "ref",
+    ATTENTION_MEMBERS,
     ELEMENTWISE_MEMBERS,
     GEMM_MEMBERS,
     ROWS_MEMBERS,

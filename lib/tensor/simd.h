@@ -79,6 +79,30 @@ V16_INLINE v16i v16_round_int(v16 a) { return _mm512_cvtps_epi32(a); }
 V16_INLINE v16 v16_from_int(v16i a) { return _mm512_cvtepi32_ps(a); }
 V16_INLINE v16i v16_as_int(v16 a) { return _mm512_castps_si512(a); }
 V16_INLINE v16 v16_as_float(v16i a) { return _mm512_castsi512_ps(a); }
+/* Lane j of r[i] becomes lane i of r[j]: pairs, fours, then halves and quarters of registers. */
+V16_INLINE void v16_transpose(v16 *r)
+{
+    v16 a[16];
+    for (unsigned i = 0; i < 16; i += 2) {
+        a[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        a[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (unsigned i = 0; i < 16; i += 4)
+        for (unsigned j = 0; j < 2; j++) {
+            __m512d x = _mm512_castps_pd(a[i + j]), y = _mm512_castps_pd(a[i + j + 2]);
+            r[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(x, y));
+            r[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(x, y));
+        }
+    for (unsigned i = 0; i < 16; i += 8)
+        for (unsigned j = 0; j < 4; j++) {
+            a[i + j] = _mm512_shuffle_f32x4(r[i + j], r[i + j + 4], 0x88);
+            a[i + j + 4] = _mm512_shuffle_f32x4(r[i + j], r[i + j + 4], 0xdd);
+        }
+    for (unsigned j = 0; j < 8; j++) {
+        r[j] = _mm512_shuffle_f32x4(a[j], a[j + 8], 0x88);
+        r[j + 8] = _mm512_shuffle_f32x4(a[j], a[j + 8], 0xdd);
+    }
+}
 
 #elif defined __AVX2__ && defined __FMA__ && !defined TSL_SIMD_PLAIN
 
@@ -205,6 +229,41 @@ V16_INLINE v16i v16_round_int(v16 a) { return (v16i)V16_EACH(_mm256_cvtps_epi32,
 V16_INLINE v16 v16_from_int(v16i a) { return (v16)V16_EACH(_mm256_cvtepi32_ps, a); }
 V16_INLINE v16i v16_as_int(v16 a) { return (v16i)V16_EACH(_mm256_castps_si256, a); }
 V16_INLINE v16 v16_as_float(v16i a) { return (v16)V16_EACH(_mm256_castsi256_ps, a); }
+V16_INLINE void v8_transpose(__m256 *r)
+{
+    __m256 a[8];
+    for (unsigned i = 0; i < 8; i += 2) {
+        a[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+        a[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (unsigned i = 0; i < 8; i += 4)
+        for (unsigned j = 0; j < 2; j++) {
+            r[i + 2 * j] = _mm256_shuffle_ps(a[i + j], a[i + j + 2], 0x44);
+            r[i + 2 * j + 1] = _mm256_shuffle_ps(a[i + j], a[i + j + 2], 0xee);
+        }
+    for (unsigned j = 0; j < 4; j++) {
+        a[j] = _mm256_permute2f128_ps(r[j], r[j + 4], 0x20);
+        a[j + 4] = _mm256_permute2f128_ps(r[j], r[j + 4], 0x31);
+    }
+    for (unsigned i = 0; i < 8; i++)
+        r[i] = a[i];
+}
+V16_INLINE void v16_transpose(v16 *r)
+{
+    __m256 q[4][8];
+    for (unsigned i = 0; i < 8; i++) {
+        q[0][i] = r[i].a;
+        q[1][i] = r[i].b;
+        q[2][i] = r[i + 8].a;
+        q[3][i] = r[i + 8].b;
+    }
+    for (unsigned i = 0; i < 4; i++)
+        v8_transpose(q[i]);
+    for (unsigned i = 0; i < 8; i++) {
+        r[i] = (v16){ q[0][i], q[2][i] };
+        r[i + 8] = (v16){ q[1][i], q[3][i] };
+    }
+}
 
 #else
 
@@ -281,6 +340,15 @@ V16_INLINE v16 v16_as_float(v16i a)
     v16 r;
     memcpy(&r, &a, sizeof r);
     return r;
+}
+V16_INLINE void v16_transpose(v16 *r)
+{
+    for (unsigned i = 0; i < V16; i++)
+        for (unsigned j = 0; j < i; j++) {
+            float f = r[i].f[j];
+            r[i].f[j] = r[j].f[i];
+            r[j].f[i] = f;
+        }
 }
 
 #endif
