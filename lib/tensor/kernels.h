@@ -119,6 +119,7 @@ struct tsl_kernels {
     unsigned gemm_rows, gemm_cols; /* of a panel of a, and of b */
     void (*gemm_pack)(float *to, const struct tsl_gemm_source *s);
     void (*gemm_block)(const struct tsl_gemm_block *g);
+
     /* ---- attention_body.h ---- */
     void (*attention_forward)(const struct tsl_attention *a,
                               const struct tsl_attention_piece *piece);
