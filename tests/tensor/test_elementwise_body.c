@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "support/kernelset.h"
+#include "support/opfixture.h"
 
 enum { N = 67, FRAME = N + 1 };
 
@@ -101,12 +102,44 @@ static void columns_are_added_row_after_row(void **state)
         }
 }
 
+static void functions_and_gradients_are_those_of_the_fixtures(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *op;
+        enum tsl_unary f;
+    } known[] = {
+        { "gelu_erf", TSL_GELU_ERF },
+        { "gelu_tanh", TSL_GELU_TANH },
+        { "relu", TSL_RELU },
+        { "leaky_relu", TSL_LEAKY_RELU },
+        { "sigmoid", TSL_SIGMOID },
+        { "softplus", TSL_SOFTPLUS },
+        { "squareplus", TSL_SQUAREPLUS },
+        { "swish", TSL_SWISH },
+        { "tanh", TSL_TANH },
+    };
+    const struct tsl_kernels *k = tsl_kernels();
+    float x[OPFIXTURE_MAX], dy[OPFIXTURE_MAX], y[OPFIXTURE_MAX];
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t n = opfixture_floats(known[i].op, "x", x);
+        opfixture_floats(known[i].op, "dy", dy);
+        k->unary[known[i].f](y, x, n);
+        opfixture_is(known[i].op, "y", y, 3e-7);
+        if (!k->unary_grad[known[i].f])
+            continue;
+        k->unary_grad[known[i].f](y, dy, x, n);
+        opfixture_is(known[i].op, "dx", y, 3e-7);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(functions_give_the_same_bits_everywhere),
         TEST(sums_and_products_give_the_same_bits_everywhere),
         TEST(columns_are_added_row_after_row),
+        TEST(functions_and_gradients_are_those_of_the_fixtures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "support/kernelset.h"
+#include "support/opfixture.h"
 
 enum { ROWS = 3, COLS_MAX = 67, N = ROWS * COLS_MAX, NKINDS = 6 };
 
@@ -305,6 +306,72 @@ static void gradients_are_added_to_where_asked(void **state)
         assert_true(more.dx[i] == in.h[i] + o.dx[i]);
 }
 
+/* (6, 11) of the fixtures. */
+enum { F_ROWS = 6, F_COLS = 11, F_N = F_ROWS * F_COLS };
+
+static void softmax_fixture(const struct tsl_kernels *k, const char *op, bool logs)
+{
+    float x[OPFIXTURE_MAX], dy[OPFIXTURE_MAX];
+    assert_int_equal(opfixture_floats(op, "x", x), F_N);
+    opfixture_floats(op, "dy", dy);
+    (logs ? k->log_softmax : k->softmax)(x, x, F_ROWS, F_COLS);
+    opfixture_is(op, "y", x, 3e-7);
+    (logs ? k->log_softmax_grad : k->softmax_grad)(dy, dy, x, false, F_ROWS, F_COLS);
+    opfixture_is(op, "dx", dy, 5e-7);
+}
+static void norm_fixture(const struct tsl_kernels *k, const char *op, float eps, bool rms)
+{
+    float x[OPFIXTURE_MAX], dy[OPFIXTURE_MAX], w[OPFIXTURE_MAX], b[OPFIXTURE_MAX];
+    float y[F_N], mean[F_ROWS], rstd[F_ROWS], dw[F_COLS] = { 0 }, db[F_COLS] = { 0 };
+    assert_int_equal(opfixture_floats(op, "x", x), F_N);
+    opfixture_floats(op, "dy", dy);
+    opfixture_floats(op, "w", w);
+    if (rms) {
+        k->rmsnorm(y, rstd, x, w, eps, F_ROWS, F_COLS);
+        k->rmsnorm_grad(dy, dw, dy, x, rstd, w, false, F_ROWS, F_COLS);
+    } else {
+        opfixture_floats(op, "b", b);
+        k->layernorm(y, mean, rstd, x, w, b, eps, F_ROWS, F_COLS);
+        k->layernorm_grad(dy, dw, db, dy, x, mean, rstd, w, false, F_ROWS, F_COLS);
+        opfixture_is(op, "db", db, 1e-6);
+    }
+    opfixture_is(op, "y", y, 1e-6);
+    opfixture_is(op, "dx", dy, 1e-6);
+    opfixture_is(op, "dw", dw, 1e-6);
+}
+static void entropy_fixture(const struct tsl_kernels *k, const char *op, float smoothing)
+{
+    enum { E_ROWS = 8, E_COLS = 17 };
+    float x[OPFIXTURE_MAX], loss[E_ROWS], stats[2 * E_ROWS], sum = 0, count = 0;
+    double real[OPFIXTURE_MAX];
+    int32_t labels[E_ROWS];
+    assert_int_equal(opfixture_floats(op, "x", x), E_ROWS * E_COLS);
+    opfixture(op, "labels", real);
+    for (size_t r = 0; r < E_ROWS; r++)
+        labels[r] = (int32_t)real[r];
+    k->cross_entropy(loss, stats, x, labels, smoothing, E_ROWS, E_COLS);
+    for (size_t r = 0; r < E_ROWS; r++) {
+        sum += loss[r];
+        count += labels[r] >= 0;
+    }
+    sum /= count;
+    opfixture_is(op, "loss", &sum, 3e-7);
+    k->cross_entropy_grad(x, x, stats, labels, smoothing, 1 / count, E_ROWS, E_COLS);
+    opfixture_is(op, "dx", x, 5e-7);
+}
+static void rows_are_those_of_the_fixtures(void **state)
+{
+    (void)state;
+    const struct tsl_kernels *k = tsl_kernels();
+    softmax_fixture(k, "softmax", false);
+    softmax_fixture(k, "log_softmax", true);
+    norm_fixture(k, "layernorm", 1e-5f, false);
+    norm_fixture(k, "layernorm_eps12", 1e-12f, false);
+    norm_fixture(k, "rmsnorm", 1e-6f, true);
+    entropy_fixture(k, "cross_entropy", 0);
+    entropy_fixture(k, "cross_entropy_smooth", 0.1f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +380,7 @@ int main(void)
         TEST(sums_and_largest_of_rows_are_right),
         TEST(rows_without_a_direction_stay_finite),
         TEST(gradients_are_added_to_where_asked),
+        TEST(rows_are_those_of_the_fixtures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
