@@ -301,7 +301,18 @@ int tsl_samplerec_fill(struct tsl_samplerec *r, const struct tsl_sample *s,
                            "sample %" PRIu64 " has %" PRIu32
                            " masked places, more than %" PRIu32,
                            s->address, s->nmasked, r->shape.masks_max);
-    assert(s->first <= s->n && s->nmasked <= s->n);
+    if (s->nmasked > max)
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "sample %" PRIu64 " has %" PRIu32
+                           " masked places, more than %" PRIu32,
+                           s->address, s->nmasked, max);
+    if (r->shape.layout == TSL_LAYOUT_HF && r->shape.masked && s->nmasked &&
+        s->places[s->nmasked - 1] >= s->n)
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "sample %" PRIu64
+                           ": tokens that were taken out have no labels in the hf layout",
+                           s->address);
+    assert(s->first <= s->n);
     switch (r->shape.layout) {
     case TSL_LAYOUT_NATIVE: fill_native(r, s); break;
     case TSL_LAYOUT_PLAIN: fill_plain(r, s); break;
@@ -410,6 +421,9 @@ int tsl_samplecols_read(const struct tsl_samplecols *c, const struct tsl_record 
         return bad(rec, "it has more tokens than a sample can have", err);
     if (c->outs >= 0 && v[c->outs].n > most)
         most = v[c->outs].n;
+    if (c->places >= 0 && v[c->places].n > most &&
+        v[c->places].n <= TSL_SAMPLE_TOKENS_MAX)
+        most = v[c->places].n;
     if (most + TSL_SAMPLE_SLACK > s->cap) {
         tsl_sample_fini(s);
         int rc = tsl_sample_init(s, most + TSL_SAMPLE_SLACK, err);
@@ -433,13 +447,16 @@ int tsl_samplecols_read(const struct tsl_samplecols *c, const struct tsl_record 
     int rc = read_pieces(c, rec, s, err);
     if (rc < 0 || c->places < 0)
         return rc;
-    if (v[c->places].n != v[c->targets].n || v[c->places].n > n)
+    /* of tokens taken out (mae) the places are positions */
+    bool taken_out = c->positions >= 0 && c->kind < 0;
+    uint32_t end = taken_out ? TSL_SAMPLE_TOKENS_MAX : n;
+    if (v[c->places].n != v[c->targets].n || v[c->places].n > end)
         return bad(rec, "its places and targets do not fit", err);
     s->nmasked = v[c->places].n;
     widen(s->places, TSL_U16, &v[c->places]);
     widen(s->targets, c->id_type, &v[c->targets]);
     for (uint32_t i = 0; i < s->nmasked; i++)
-        if (s->places[i] >= n)
+        if (s->places[i] >= end || (i && s->places[i] <= s->places[i - 1] && taken_out))
             return bad(rec, "a masked place lies behind its end", err);
     return 0;
 }

@@ -13,7 +13,7 @@
 #include "train/docwindows.h"
 #include "train/samplestore.h"
 
-enum { PROBES = 64 };
+enum { PROBES = 64, READER_LEAST = 4 << 20 };
 
 struct tsl_trainset {
     struct tsl_trainset_opts o;
@@ -429,9 +429,19 @@ static int guess_fit(struct tsl_trainset *s, bool *fits, bool *picks, struct tsl
     return rc;
 }
 
-static int reopen(struct tsl_trainset *s, struct tsl_err *err)
+/* share: of the memory, the reader's. */
+static struct tsl_recreader_opts reader_opts(const struct tsl_trainset *s, unsigned share)
 {
-    struct tsl_recreader_opts o = { .format = s->o.format, .memory = s->o.memory / 4 };
+    uint64_t memory = s->o.memory / share;
+    return (struct tsl_recreader_opts){
+        .format = s->o.format,
+        .memory = memory > READER_LEAST ? memory : READER_LEAST,
+    };
+}
+
+static int reopen(struct tsl_trainset *s, unsigned share, struct tsl_err *err)
+{
+    struct tsl_recreader_opts o = reader_opts(s, share);
     tsl_recreader_destroy(s->r);
     s->r = NULL;
     return tsl_recreader_open(&s->r, s->path, &o, err);
@@ -481,12 +491,12 @@ static int open_samples(struct tsl_trainset *s, struct tsl_err *err)
     s->store.starts = s->info.dynamic && s->f.column[TSL_FIELD_STARTS] >= 0;
     int rc = guess_fit(s, &fits, &picks, err);
     if (rc == 0 && fits) {
-        rc = reopen(s, err);
+        rc = reopen(s, 4, err);
         if (rc == 0)
             rc = read_all(s, &fits, err);
-        if (rc == 0 && !fits && picks)
-            rc = reopen(s, err);
     }
+    if (rc == 0 && !fits && picks) /* what is unpacked to be picked from stays at hand */
+        rc = reopen(s, 1, err);
     if (rc < 0 || s->info.resident)
         return rc;
     return picks ? tsl_recreader_count(s->r, &s->info.samples, err) : too_much(s, err);
@@ -533,7 +543,7 @@ static int find_format(struct tsl_trainset *s, struct tsl_err *err)
     sprintf(name, tsl_file_is_folder(s->path) ? "%s/manifest.json" : "%s", s->path);
     int rc = tsl_source_open(&src, name, 0, err);
     if (rc == 0) {
-        rc = tsl_manifest_read(&m, name, &src, s->o.memory, err);
+        rc = tsl_manifest_read(&m, name, &src, reader_opts(s, 4).memory, err);
         tsl_source_close(&src, NULL);
     }
     if (rc == 0)
@@ -545,7 +555,7 @@ static int find_format(struct tsl_trainset *s, struct tsl_err *err)
 
 static int open_set(struct tsl_trainset *s, struct tsl_err *err)
 {
-    struct tsl_recreader_opts ro = { .format = s->o.format, .memory = s->o.memory / 4 };
+    struct tsl_recreader_opts ro = reader_opts(s, 4);
     int rc = tsl_recreader_open(&s->r, s->path, &ro, err);
     if (rc < 0)
         return rc;
