@@ -2,7 +2,7 @@
  * i % 8 of byte i / 8.
  *
  * Source: the gathering and spreading products are known ones (Hacker's Delight, 7-1).
- * Threads: pure. */
+ * Memory: none.  Threads: pure. */
 #ifndef TSL_BITS_H
 #define TSL_BITS_H
 

@@ -19,26 +19,60 @@ static void add(struct tsl_json *j, const char *s, size_t n)
     j->text[j->len] = '\0';
 }
 
+char *tsl_json_escape(char *p, const uint8_t *s, size_t n)
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char letters[32] = { ['\n'] = 'n', ['\t'] = 't', ['\r'] = 'r' };
+    const uint8_t *end = s + n;
+    while (s < end) {
+        const uint8_t *from = s;
+        size_t len = 0;
+        while (s < end && *s >= 0x20 && *s != '"' && *s != '\\') {
+            uint32_t cp;
+            len = *s < 0x80 ? 1 : tsl_utf8_decode(s, end, &cp);
+            if (*s >= 0x80 && cp == TSL_UTF8_BAD)
+                break;
+            s += len;
+        }
+        if (s > from) /* as they are, all at once */
+            memcpy(p, from, (size_t)(s - from));
+        p += s - from;
+        if (s == end)
+            break;
+        if (*s >= 0x80) {
+            memcpy(p, "\xef\xbf\xbd", 3);
+            p += 3;
+            s += len;
+            continue;
+        }
+        uint8_t c = *s++;
+        *p++ = '\\';
+        if (c >= 0x20 || letters[c]) {
+            *p++ = c >= 0x20 ? (char)c : letters[c];
+            continue;
+        }
+        memcpy(p, "u00", 3);
+        p[3] = hex[c >> 4];
+        p[4] = hex[c & 15];
+        p += 5;
+    }
+    return p;
+}
+
 static void quoted(struct tsl_json *j, struct tsl_slice s)
 {
-    add(j, "\"", 1);
-    for (const uint8_t *p = s.data, *end = p + s.len; p < end;) {
-        char esc[8];
-        uint32_t cp;
-        size_t n = tsl_utf8_decode(p, end, &cp);
-        if (cp == TSL_UTF8_BAD)
-            n = 1; /* each byte of it is replaced */
-        if (*p == '"' || *p == '\\')
-            add(j, esc, (size_t)sprintf(esc, "\\%c", *p));
-        else if (*p < 0x20)
-            add(j, esc, (size_t)sprintf(esc, "\\u%04x", *p));
-        else if (cp == TSL_UTF8_BAD)
-            add(j, "\xef\xbf\xbd", 3);
-        else
-            add(j, (const char *)p, n);
-        p += n;
+    size_t most = TSL_JSON_ESCAPED_MAX * s.len + 3;
+    if (j->failed ||
+        tsl_mem_grow(&j->text, &j->cap, j->len + most, 1, "JSON", NULL) < 0) {
+        j->failed = true;
+        return;
     }
-    add(j, "\"", 1);
+    char *p = j->text + j->len;
+    *p++ = '"';
+    p = tsl_json_escape(p, s.data, s.len);
+    *p++ = '"';
+    *p = '\0';
+    j->len = (size_t)(p - j->text);
 }
 
 static struct tsl_slice text(const char *s)

@@ -1,4 +1,5 @@
-/* json.h - a JSON writer: into a growing buffer, commas and escapes by itself.
+/* json.h - a JSON writer: into a growing buffer, commas and escapes by itself; and the escapes
+ * alone.
  *
  * Bytes that are not UTF-8 are written as U+FFFD: the output is always valid JSON.
  * Memory: grows on the heap; a failed allocation is remembered and told by tsl_json_end.
@@ -12,6 +13,12 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+
+/* s as it stands between the quotes of a JSON string, at p, which has room for
+ * TSL_JSON_ESCAPED_MAX bytes for each of its n; returns where it ends.  Of ill-formed UTF-8 each
+ * maximal part becomes one U+FFFD.  The one place where strings become JSON. */
+enum { TSL_JSON_ESCAPED_MAX = 6 };
+char *tsl_json_escape(char *p, const uint8_t *s, size_t n);
 
 /* All zero: empty. */
 struct tsl_json {

@@ -1,5 +1,5 @@
 /* specialtok.h - ids of special tokens by use: what a vocabulary has beside words.
- * Threads: plain data. */
+ * Memory: fixed.  Threads: plain data. */
 #ifndef TSL_SPECIALTOK_H
 #define TSL_SPECIALTOK_H
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/half.h"
-#include "base/utf8.h"
+#include "base/json.h"
 
 /* ---- numbers ---- */
 
@@ -101,29 +101,8 @@ char *tsl_recjson_numbers(char *p, enum tsl_dtype t, const void *v, size_t n)
 
 static char *put_string(char *p, const uint8_t *s, size_t n)
 {
-    static const char hex[] = "0123456789abcdef";
     *p++ = '"';
-    for (const uint8_t *end = s + n; s < end;) {
-        uint32_t cp;
-        size_t len = tsl_utf8_decode(s, end, &cp);
-        if (cp == TSL_UTF8_BAD) { /* each byte of it is replaced */
-            len = 1;
-            memcpy(p, "\xef\xbf\xbd", 3);
-            p += 3;
-        } else if (*s == '"' || *s == '\\') {
-            *p++ = '\\';
-            *p++ = (char)*s;
-        } else if (*s < 0x20) {
-            memcpy(p, "\\u00", 4);
-            p[4] = hex[*s >> 4];
-            p[5] = hex[*s & 15];
-            p += 6;
-        } else {
-            memcpy(p, s, len);
-            p += len;
-        }
-        s += len;
-    }
+    p = tsl_json_escape(p, s, n);
     *p++ = '"';
     return p;
 }
@@ -205,13 +184,13 @@ size_t tsl_recjson_bound(const struct tsl_schema *s, const struct tsl_record *re
     size_t n = 2;
     for (size_t i = 0; i < s->ncolumns; i++) {
         const struct tsl_value *v = &rec->values[i];
-        n += 6 * sizeof s->columns[i].name + 16;
+        n += TSL_JSON_ESCAPED_MAX * sizeof s->columns[i].name + 16;
         if (tsl_dtype_bytes(s->columns[i].type))
             /* a comma; brackets: fewer than two a number in each dimension */
             n += (TSL_RECJSON_NUMBER + 1 + 2 * TSL_COLUMN_DIMS_MAX) * (size_t)v->n;
         else
             for (uint32_t k = 0; k < v->n; k++)
-                n += 6 * (size_t)v->lens[k] + 16;
+                n += TSL_JSON_ESCAPED_MAX * (size_t)v->lens[k] + 16;
     }
     return n;
 }

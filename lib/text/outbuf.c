@@ -1,12 +1,12 @@
 #include "text/outbuf.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
-enum { FLUSH_BYTES = 1 << 20 };
+enum { FLUSH_BYTES = 1 << 20, ESCAPE_BYTES = 16 << 10 };
 
 int tsl_outbuf_flush(struct tsl_outbuf *b, struct tsl_err *err)
 {
@@ -40,34 +40,17 @@ int tsl_outbuf_put(struct tsl_outbuf *b, const void *p, size_t n, struct tsl_err
 int tsl_outbuf_quoted(struct tsl_outbuf *b, const uint8_t *p, size_t n,
                       struct tsl_err *err)
 {
-    const uint8_t *end = p + n;
     int rc = tsl_outbuf_put(b, "\"", 1, err);
-    while (p < end && rc == 0) {
-        const uint8_t *from = p;
-        while (p < end && *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')
-            p++;
-        rc = tsl_outbuf_put(b, from, (size_t)(p - from), err);
-        if (rc < 0 || p == end)
-            break;
-        uint32_t cp;
-        char esc[8];
-        size_t k = tsl_utf8_decode(p, end, &cp);
-        if (cp == '"' || cp == '\\')
-            rc = tsl_outbuf_put(b, esc, (size_t)sprintf(esc, "\\%c", (char)cp), err);
-        else if (cp == '\n' || cp == '\t' || cp == '\r')
-            rc = tsl_outbuf_put(b,
-                                cp == '\n'   ? "\\n"
-                                : cp == '\t' ? "\\t"
-                                             : "\\r",
-                                2, err);
-        else if (cp < 0x20)
-            rc = tsl_outbuf_put(b, esc, (size_t)sprintf(esc, "\\u%04x", (unsigned)cp),
-                                err);
-        else if (cp == TSL_UTF8_BAD)
-            rc = tsl_outbuf_put(b, "\xef\xbf\xbd", 3, err);
-        else
-            rc = tsl_outbuf_put(b, p, k, err);
-        p += k;
+    while (rc == 0 && n) { /* piece by piece: room for all escapes is six times as much */
+        size_t take =
+            n < ESCAPE_BYTES ? n : ESCAPE_BYTES - tsl_utf8_open(p, ESCAPE_BYTES);
+        rc = tsl_outbuf_reserve(b, TSL_JSON_ESCAPED_MAX * take, err);
+        if (rc < 0)
+            return rc;
+        char *to = (char *)b->p + b->len;
+        b->len += (size_t)(tsl_json_escape(to, p, take) - to);
+        p += take;
+        n -= take;
     }
     return rc < 0 ? rc : tsl_outbuf_put(b, "\"", 1, err);
 }

@@ -78,8 +78,10 @@ static inline bool recdata_equal(const struct tsl_schema *s, const struct tsl_va
 {
     for (size_t i = 0; i < s->ncolumns; i++) {
         bool text = tsl_dtype_bytes(s->columns[i].type) == 0;
-        if (a[i].n != b[i].n || text != !!a[i].lens || text != !!b[i].lens ||
-            (text && memcmp(a[i].lens, b[i].lens, 4 * (size_t)a[i].n) != 0))
+        if (a[i].n != b[i].n)
+            return false;
+        if (a[i].n && (text != !!a[i].lens || text != !!b[i].lens ||
+                       (text && memcmp(a[i].lens, b[i].lens, 4 * (size_t)a[i].n) != 0)))
             return false;
         size_t n = (size_t)tsl_value_bytes(&s->columns[i], &a[i]);
         if (n && memcmp(a[i].data, b[i].data, n) != 0)
