@@ -343,6 +343,27 @@ int tsl_outfile_commit(struct tsl_outfile *o, struct tsl_err *err)
     return rc;
 }
 
+int tsl_outfile_commit_all(struct tsl_outfile *const *all, size_t n, struct tsl_err *err)
+{
+    const char *synced = NULL;
+    int rc = 0;
+    tsl_outfile_hold_signals(true);
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = tsl_outfile_name(all[i], err);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        const char *dir = all[i]->dir;
+        if (!synced || !dir || strcmp(dir, synced) != 0)
+            rc = tsl_outfile_sync_dir(all[i], err);
+        synced = dir;
+    }
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = tsl_file_close(&all[i]->file, err);
+    for (size_t i = 0; i < n && rc < 0; i++)
+        tsl_outfile_undo(all[i]);
+    tsl_outfile_hold_signals(false);
+    return rc;
+}
+
 void tsl_outfile_close(struct tsl_outfile *o)
 {
     tsl_file_close(&o->file, NULL);

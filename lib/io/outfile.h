@@ -42,6 +42,9 @@ int tsl_outfile_name(struct tsl_outfile *o, struct tsl_err *err);
 int tsl_outfile_sync_dir(const struct tsl_outfile *o, struct tsl_err *err);
 void tsl_outfile_undo(struct tsl_outfile *o);
 
+/* All of that: 0, or an error and none of the names is new. */
+int tsl_outfile_commit_all(struct tsl_outfile *const *all, size_t n, struct tsl_err *err);
+
 /* Undoes what was not committed; safe again after commit and close. */
 void tsl_outfile_close(struct tsl_outfile *o);
 

@@ -177,7 +177,7 @@ static int read_file(struct tsl_recfile *f, const struct tsl_jsonval *v,
     if (!hex)
         return code(err);
     f->xxh3 = strtoull(hex, &end, 16);
-    if (end != hex + 16 || *end)
+    if (strspn(hex, "0123456789abcdef") != 16 || end != hex + 16 || *end)
         rc =
             tsl_err_set(err, TSL_EFORMAT, "%s: xxh3 is not 16 hexadecimal digits", where);
     tsl_mem_free(hex);
@@ -254,7 +254,7 @@ static int read_root(struct tsl_manifest *m, const struct tsl_jsonval *root,
     char *is = member(root, "teasel", where, err);
     int rc = is ? 0 : code(err);
     if (rc == 0 && strcmp(is, kind) != 0)
-        rc = tsl_err_set(err, TSL_EFORMAT, "%s: it describes \"%s\", not \"%s\"", where,
+        rc = tsl_err_set(err, TSL_EFORMAT, "%s: it describes %s, not '%s'", where,
                          tsl_quote(is).s, kind);
     tsl_mem_free(is);
     if (rc == 0)

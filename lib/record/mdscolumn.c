@@ -97,7 +97,7 @@ static int ndarray_named(struct tsl_mdscolumn *m, struct tsl_schema *schema,
     const char *at = encoding + strlen("ndarray");
     if (*at == 0) {
         m->kind = TSL_MDS_ANY;
-        return tsl_schema_add(schema, name, TSL_JSON, false, 0, NULL, err);
+        return tsl_schema_take(schema, name, TSL_JSON, false, 0, NULL, NULL, err);
     }
     at++;
     size_t len = strcspn(at, ":");
@@ -108,14 +108,15 @@ static int ndarray_named(struct tsl_mdscolumn *m, struct tsl_schema *schema,
             continue;
         if (at[len] == 0) {
             m->kind = TSL_MDS_SHAPED;
-            return tsl_schema_add(schema, name, numbers[i].type, true, 0, NULL, err);
+            return tsl_schema_take(schema, name, numbers[i].type, true, 0, NULL, NULL,
+                                   err);
         }
         int ndims = shape_of(at + len + 1, dims);
         if (ndims < 0)
             break;
         m->kind = TSL_MDS_FIXED;
-        int rc = tsl_schema_add(schema, name, numbers[i].type, false, (uint32_t)ndims,
-                                dims, err);
+        int rc = tsl_schema_take(schema, name, numbers[i].type, false, (uint32_t)ndims,
+                                 dims, NULL, err);
         if (rc == 0) {
             m->n = schema->columns[schema->ncolumns - 1].count;
             m->bytes = m->n * (uint32_t)tsl_dtype_bytes(numbers[i].type);
@@ -147,7 +148,8 @@ int tsl_mdscolumn_named(struct tsl_mdscolumn *m, struct tsl_schema *schema,
                            tsl_quote(name).s);
     for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)
         if (strcmp(encoding, strings[i].name) == 0)
-            return tsl_schema_add(schema, name, strings[i].type, false, 0, NULL, err);
+            return tsl_schema_take(schema, name, strings[i].type, false, 0, NULL, NULL,
+                                   err);
     bool is_int = strcmp(encoding, "int") == 0;
     for (size_t i = 0; i < NNUMBERS; i++)
         if (is_int ? numbers[i].type == TSL_I64
@@ -155,7 +157,8 @@ int tsl_mdscolumn_named(struct tsl_mdscolumn *m, struct tsl_schema *schema,
             m->kind = TSL_MDS_SCALAR;
             m->n = 1;
             m->bytes = (uint32_t)tsl_dtype_bytes(numbers[i].type);
-            return tsl_schema_add(schema, name, numbers[i].type, false, 0, NULL, err);
+            return tsl_schema_take(schema, name, numbers[i].type, false, 0, NULL, NULL,
+                                   err);
         }
     if (strncmp(encoding, "ndarray", 7) == 0 && (encoding[7] == 0 || encoding[7] == ':'))
         return ndarray_named(m, schema, name, encoding, err);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "base/mem.h"
 #include "base/quote.h"
 #include "record/recjson.h"
@@ -129,8 +130,10 @@ static enum tsl_dtype type_of(const struct tsl_jsonval *v)
 static int add_column(struct reader *r, const char *name, const struct tsl_jsonval *v,
                       struct tsl_err *err)
 {
+    char where[600];
+    snprintf(where, sizeof where, "%s: line %" PRIu64, r->src.file.name, r->line);
     if (tsl_jsonread_kind(v) != TSL_JSON_ARRAY)
-        return tsl_schema_add(&r->schema, name, type_of(v), false, 0, NULL, err);
+        return tsl_schema_take(&r->schema, name, type_of(v), false, 0, NULL, where, err);
     size_t n = tsl_jsonread_size(v);
     enum tsl_dtype t = n ? type_of(tsl_jsonread_at(v, 0)) : TSL_I64;
     for (size_t i = 1; i < n; i++) {
@@ -140,7 +143,7 @@ static int add_column(struct reader *r, const char *name, const struct tsl_jsonv
                     ? TSL_F64
                     : TSL_JSON;
     }
-    return tsl_schema_add(&r->schema, name, t, true, 0, NULL, err);
+    return tsl_schema_take(&r->schema, name, t, true, 0, NULL, where, err);
 }
 
 static int bad(const struct reader *r, const char *name, const char *what,
@@ -242,7 +245,7 @@ static int add_base64(struct cells *c, const struct tsl_jsonval *v, struct tsl_e
     return 0;
 }
 
-/* Does i fit an integer of that type?  u64's are read as far as JSON's reader has them. */
+/* Does i fit an integer of that type? */
 static bool fits(enum tsl_dtype t, int64_t i)
 {
     switch (t) {
@@ -264,20 +267,23 @@ static int add_number(struct cells *c, enum tsl_dtype t, const struct tsl_jsonva
     int64_t i = 0;
     double d = 0;
     bool b = false;
-    if (t == TSL_F32 || t == TSL_F64) {
+    if (t == TSL_F16 || t == TSL_F32 || t == TSL_F64) {
         if (!tsl_jsonread_num(v, &d) && tsl_jsonread_kind(v) != TSL_JSON_NULL)
             return TSL_EFORMAT;
         if (tsl_jsonread_kind(v) == TSL_JSON_NULL)
             d = (double)__builtin_nanf("");
         float f = (float)d;
+        uint16_t h = tsl_half_of(f);
         c->n++;
+        if (t == TSL_F16) /* what was written is f exactly, and h: no second rounding */
+            return add_bytes(c, &h, 2, err);
         return t == TSL_F32 ? add_bytes(c, &f, 4, err) : add_bytes(c, &d, 8, err);
     }
     if (tsl_jsonread_bool(v, &b))
         i = b;
     else if (!tsl_jsonread_int(v, &i))
         return TSL_EFORMAT;
-    if (t == TSL_F16 || !fits(t, i))
+    if (!fits(t, i))
         return TSL_EFORMAT;
     c->n++;
     return add_bytes(c, &i, tsl_dtype_bytes(t), err); /* little-endian: its low bytes */

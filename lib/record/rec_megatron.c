@@ -42,10 +42,13 @@ static bool is(const char *path, const uint8_t *bytes, size_t n)
         return true;
     if (!tsl_ends_with(path, ".bin"))
         return false;
-    char *index = with_end(path, ".idx", NULL);
-    bool there = index && tsl_file_exists(index);
-    tsl_mem_free(index);
-    return there;
+    char index[4096]; /* a path that is longer cannot be opened either */
+    size_t stem = strlen(path) - 4;
+    if (stem + 5 > sizeof index)
+        return false;
+    memcpy(index, path, stem);
+    strcpy(index + stem, ".idx");
+    return tsl_file_exists(index);
 }
 
 /* ---- reading ---- */
@@ -445,14 +448,10 @@ static int commit(void *p, const struct tsl_recfile **files, size_t *nfiles,
                   struct tsl_err *err)
 {
     struct writer *w = p;
-    int rc = tsl_recout_commit(&w->bin, err);
-    if (rc == 0)
-        rc = tsl_recout_commit(&w->idx, err);
-    w->files[0] = w->bin.file;
-    w->files[1] = w->idx.file;
+    struct tsl_recout *const all[] = { &w->bin, &w->idx };
     *files = w->files;
     *nfiles = 2;
-    return rc;
+    return tsl_recout_commit_all(all, 2, w->files, err);
 }
 
 const struct tsl_recformat tsl_rec_megatron = {

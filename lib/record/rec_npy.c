@@ -214,7 +214,8 @@ static int open_single(struct reader *r, const char *path, struct tsl_err *err)
         dims[i] = (uint32_t)a->head.dims[i + 1];
     }
     r->n = rows_of(&a->head);
-    return tsl_schema_add(&r->schema, name, a->head.type, false, ndims, dims, err);
+    return tsl_schema_take(&r->schema, name, a->head.type, false, ndims, dims,
+                           a->file.name, err);
 }
 
 static char *file_name(const char *stem, size_t n, const char *column, const char *end,
@@ -365,7 +366,7 @@ struct writer {
     struct tsl_schema schema;
     struct tsl_recout values[TSL_COLUMNS_MAX], ends[TSL_COLUMNS_MAX];
     uint64_t totals[TSL_COLUMNS_MAX], n;
-    struct tsl_recfile files[2 * TSL_COLUMNS_MAX];
+    struct tsl_recfile files[TSL_RECOUT_FILES_MAX];
 };
 
 static void close_files(struct writer *w)
@@ -384,6 +385,21 @@ static void writer_destroy(void *p)
     tsl_mem_free(p);
 }
 
+/* The ends of a list are in a file of their own, that could be another column's. */
+static int check_names(const struct tsl_schema *s, struct tsl_err *err)
+{
+    for (size_t i = 0; i < s->ncolumns; i++) {
+        char name[TSL_COLUMN_NAME_MAX + 8];
+        snprintf(name, sizeof name, "%s.ends", s->columns[i].name);
+        int other = s->columns[i].count ? -1 : tsl_schema_find(s, name);
+        if (other >= 0)
+            return tsl_err_set(err, TSL_EUSAGE,
+                               "column %s: its file is that of column %s",
+                               tsl_quote(name).s, tsl_quote(s->columns[i].name).s);
+    }
+    return 0;
+}
+
 static int writer_create(void **out, const struct tsl_rechead *head,
                          const struct tsl_recwriter_opts *o, struct tsl_err *err)
 {
@@ -394,6 +410,9 @@ static int writer_create(void **out, const struct tsl_rechead *head,
             return tsl_err_set(err, TSL_EUSAGE,
                                "column %s: .npy has no strings of different lengths",
                                tsl_quote(head->schema.columns[i].name).s);
+    int rc = check_names(&head->schema, err);
+    if (rc < 0)
+        return rc;
     struct writer *w = tsl_mem_alloc(1, sizeof *w, "a writer", err);
     if (!w)
         return TSL_ENOMEM;
@@ -495,18 +514,16 @@ static int commit(void *p, const struct tsl_recfile **files, size_t *nfiles,
                   struct tsl_err *err)
 {
     struct writer *w = p;
-    int rc = 0;
-    *nfiles = 0;
-    for (size_t i = 0; rc == 0 && i < w->schema.ncolumns; i++) {
-        rc = tsl_recout_commit(&w->values[i], err);
-        w->files[(*nfiles)++] = w->values[i].file;
-        if (rc < 0 || w->schema.columns[i].count)
-            continue;
-        rc = tsl_recout_commit(&w->ends[i], err);
-        w->files[(*nfiles)++] = w->ends[i].file;
+    struct tsl_recout *all[TSL_RECOUT_FILES_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < w->schema.ncolumns; i++) {
+        all[n++] = &w->values[i];
+        if (w->schema.columns[i].count == 0)
+            all[n++] = &w->ends[i];
     }
     *files = w->files;
-    return rc;
+    *nfiles = n;
+    return tsl_recout_commit_all(all, n, w->files, err);
 }
 
 const struct tsl_recformat tsl_rec_npy = {

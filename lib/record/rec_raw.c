@@ -438,17 +438,10 @@ static int commit(void *p, const struct tsl_recfile **files, size_t *nfiles,
                   struct tsl_err *err)
 {
     struct writer *w = p;
-    int rc = tsl_recout_commit(&w->out, err);
-    if (rc == 0 && w->kind == DATATROVE)
-        rc = tsl_recout_commit(&w->text, err);
-    if (rc == 0 && w->kind == DATATROVE)
-        rc = tsl_recout_commit(&w->index, err);
-    w->files[0] = w->out.file;
-    w->files[1] = w->text.file;
-    w->files[2] = w->index.file;
+    struct tsl_recout *const all[] = { &w->out, &w->text, &w->index };
     *files = w->files;
     *nfiles = w->kind == DATATROVE ? 3 : 1;
-    return rc;
+    return tsl_recout_commit_all(all, *nfiles, w->files, err);
 }
 
 #define WRITING(create_)                                                                 \

@@ -1,6 +1,6 @@
 #include "record/rec_webdataset.h"
 
-#include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +65,21 @@ static int in_sample(const struct reader *r, const char *what, struct tsl_err *e
                        r->tar.src.file.name, r->number, tsl_quote(r->key).s, what);
 }
 
+/* Of ASCII alone, whatever the program's locale. */
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
+}
+
+static bool same_lower(const char *a, const char *b)
+{
+    while (*a && lower(*a) == lower(*b)) {
+        a++;
+        b++;
+    }
+    return lower(*a) == lower(*b);
+}
+
 /* Cuts the name of the file at hand into key and field; false: it is no sample's. */
 static bool cut_name(struct reader *r, char *key, char field[TSL_COLUMN_NAME_MAX + 1])
 {
@@ -76,7 +91,7 @@ static bool cut_name(struct reader *r, char *key, char field[TSL_COLUMN_NAME_MAX
     memcpy(key, name, (size_t)(dot - name));
     key[dot - name] = 0;
     for (size_t i = 0; i <= strlen(dot + 1); i++)
-        field[i] = (char)tolower((unsigned char)dot[1 + i]);
+        field[i] = lower(dot[1 + i]);
     return true;
 }
 
@@ -156,16 +171,28 @@ static enum tsl_dtype text_type(const char *field)
     return TSL_BYTES;
 }
 
+/* The column of that name: of a manifest's, which may have capital letters, where files' names
+ * have lost theirs. */
+static int find_column(const struct reader *r, const char *name)
+{
+    int c = tsl_schema_find(&r->schema, name);
+    for (size_t i = 0; c < 0 && r->known && i < r->schema.ncolumns; i++)
+        if (tsl_dtype_bytes(r->schema.columns[i].type) == 0 &&
+            same_lower(r->schema.columns[i].name, name))
+            c = (int)i;
+    return c;
+}
+
 /* The cell of a column; while the schema is being found it is made. */
 static int cell_of(struct reader *r, const char *name, enum tsl_dtype type, bool list,
                    uint32_t ndims, const uint32_t *dims, struct cell **cell,
                    struct tsl_err *err)
 {
-    int c = tsl_schema_find(&r->schema, name);
+    int c = find_column(r, name);
     if (c < 0 && !r->known) {
-        int rc = tsl_schema_add(&r->schema, name, type, list, ndims, dims, err);
-        if (rc < 0)
-            return rc;
+        struct tsl_err why = { 0 };
+        if (tsl_schema_add(&r->schema, name, type, list, ndims, dims, &why) < 0)
+            return in_sample(r, why.msg, err);
         c = (int)r->schema.ncolumns - 1;
     }
     if (c < 0 || r->schema.columns[c].type != type || r->cells[c].seen)
@@ -249,8 +276,9 @@ static int take_field(struct reader *r, const struct part *p, struct tsl_err *er
         return 0;
     char digits[24] = "", *end;
     memcpy(digits, s.data, s.len < sizeof digits - 1 ? s.len : sizeof digits - 1);
+    errno = 0;
     cell->number = strtoll(digits, &end, 10);
-    if (end == digits || (*end && *end != '\n') || s.len >= sizeof digits)
+    if (end == digits || errno || (*end && *end != '\n') || s.len >= sizeof digits)
         return in_sample(r, "a .cls that is no whole number", err);
     cell->value = (struct tsl_value){ &cell->number, NULL, 1 };
     return 0;
@@ -369,6 +397,13 @@ static int writer_create(void **out, const struct tsl_rechead *head,
                 "column %s: a file of an archive is one string, and named by "
                 "its column",
                 tsl_quote(c->name).s);
+        for (size_t k = 0; k < i && tsl_dtype_bytes(c->type) == 0; k++)
+            if (tsl_dtype_bytes(head->schema.columns[k].type) == 0 &&
+                same_lower(head->schema.columns[k].name, c->name))
+                return tsl_err_set(err, TSL_EUSAGE,
+                                   "column %s: of names that differ by capital letters "
+                                   "alone readers of archives see one",
+                                   tsl_quote(c->name).s);
     }
     struct writer *w = tsl_mem_alloc(1, sizeof *w, "a writer", err);
     if (!w)

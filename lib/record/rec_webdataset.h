@@ -7,7 +7,8 @@
  *   The same records give the same bytes.
  * Read: .npz and .npy become numbers, .cls and .id whole ones, .txt strings, .json texts of
  *   JSON, all else bytes; columns are those of the first sample; a string that
- *   a later one does not have is empty, or null.  __meta__ files are passed
+ *   a later one does not have is empty, or null.  Fields lose capital letters, as that
+ *   reader has it; a manifest's schema knows them.  __meta__ files are passed
  *   over.
  * Memory: a sample's files.
  * Threads: one owner. */

@@ -1,5 +1,6 @@
 #include "record/recout.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -121,6 +122,18 @@ int tsl_recout_done(struct tsl_recout *o, struct tsl_err *err)
 int tsl_recout_commit(struct tsl_recout *o, struct tsl_err *err)
 {
     return tsl_sink_commit(&o->sink, err);
+}
+
+int tsl_recout_commit_all(struct tsl_recout *const *all, size_t n,
+                          struct tsl_recfile *files, struct tsl_err *err)
+{
+    struct tsl_outfile *outs[TSL_RECOUT_FILES_MAX];
+    assert(n <= TSL_RECOUT_FILES_MAX);
+    for (size_t i = 0; i < n; i++) {
+        outs[i] = &all[i]->sink.out;
+        files[i] = all[i]->file;
+    }
+    return tsl_outfile_commit_all(outs, n, err);
 }
 
 void tsl_recout_close(struct tsl_recout *o)

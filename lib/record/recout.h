@@ -10,6 +10,9 @@
 
 struct tsl_hasher64;
 
+/* Files of a shard: of .npy two a column. */
+enum { TSL_RECOUT_FILES_MAX = 2 * TSL_COLUMNS_MAX };
+
 /* All zero: closed. */
 struct tsl_recout {
     struct tsl_sink sink;
@@ -43,6 +46,10 @@ static inline uint64_t tsl_recout_bytes(const struct tsl_recout *o)
 int tsl_recout_done(struct tsl_recout *o, struct tsl_err *err);
 /* Gives the file its name. */
 int tsl_recout_commit(struct tsl_recout *o, struct tsl_err *err);
+/* The files of one shard get their names in this order, and together: when one cannot, none is
+ * new.  files[i] becomes all[i]'s. */
+int tsl_recout_commit_all(struct tsl_recout *const *all, size_t n,
+                          struct tsl_recfile *files, struct tsl_err *err);
 /* Undoes what was not committed; frees o->file, too.  Safe to call again. */
 void tsl_recout_close(struct tsl_recout *o);
 

@@ -97,10 +97,9 @@ static bool is(const char *path, const uint8_t *bytes, size_t n)
 {
     if (bytes)
         return tsl_manifest_is(bytes, n);
-    char *name = join(path, "/", manifest_name, NULL);
-    bool there = name && tsl_file_exists(name);
-    tsl_mem_free(name);
-    return there;
+    char name[4096]; /* a path that is longer cannot be opened either */
+    return snprintf(name, sizeof name, "%s/%s", path, manifest_name) < (int)sizeof name &&
+           tsl_file_exists(name);
 }
 
 static int open_shard(struct set *s, struct tsl_err *err)
@@ -239,6 +238,19 @@ static int set_count(void *p, uint64_t *n, struct tsl_err *err)
     return 0;
 }
 
+/* The shard at hand holds what the manifest says, as far as it tells that before it is read. */
+static int check_count(const struct set *s, struct tsl_err *err)
+{
+    struct tsl_err why = { 0 };
+    uint64_t n, want = s->m.shards[s->now].records;
+    int rc = tsl_recreader_count(s->shard, &n, &why);
+    if (rc == TSL_EUSAGE)
+        return 0;
+    if (rc < 0)
+        return tsl_err_pass(err, &why);
+    return n == want ? 0 : wrong_count(s, n < want ? "fewer" : "more", err);
+}
+
 static int set_at(void *p, uint64_t i, struct tsl_record *rec, struct tsl_err *err)
 {
     struct set *s = p;
@@ -255,6 +267,9 @@ static int set_at(void *p, uint64_t i, struct tsl_record *rec, struct tsl_err *e
     if (s->now != k)
         change_shard(s, k);
     rc = need_shard(s, err);
+    if (rc < 0)
+        return rc;
+    rc = check_count(s, err);
     if (rc == 0)
         rc = tsl_recreader_at(s->shard, i - first, rec, err);
     if (rc < 0)

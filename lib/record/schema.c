@@ -80,6 +80,17 @@ int tsl_schema_add(struct tsl_schema *s, const char *name, enum tsl_dtype type, 
     return 0;
 }
 
+int tsl_schema_take(struct tsl_schema *s, const char *name, enum tsl_dtype type,
+                    bool list, uint32_t ndims, const uint32_t *dims, const char *where,
+                    struct tsl_err *err)
+{
+    struct tsl_err why = { 0 };
+    if (tsl_schema_add(s, name, type, list, ndims, dims, &why) == 0)
+        return 0;
+    return tsl_err_set(err, TSL_EFORMAT, "%s%s%s", where ? where : "", where ? ": " : "",
+                       why.msg);
+}
+
 bool tsl_schema_equal(const struct tsl_schema *a, const struct tsl_schema *b)
 {
     if (a->ncolumns != b->ncolumns)

@@ -63,6 +63,11 @@ struct tsl_schema {
  * second name, a dimension of 0, too many columns. */
 int tsl_schema_add(struct tsl_schema *s, const char *name, enum tsl_dtype type, bool list,
                    uint32_t ndims, const uint32_t *dims, struct tsl_err *err);
+/* The same of what a file says: TSL_EFORMAT, and where, if it is not NULL, stands in front of the
+ * message. */
+int tsl_schema_take(struct tsl_schema *s, const char *name, enum tsl_dtype type,
+                    bool list, uint32_t ndims, const uint32_t *dims, const char *where,
+                    struct tsl_err *err);
 /* The column of that name, or -1. */
 int tsl_schema_find(const struct tsl_schema *s, const char *name);
 bool tsl_schema_equal(const struct tsl_schema *a, const struct tsl_schema *b);

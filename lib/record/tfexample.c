@@ -406,7 +406,7 @@ static int name_it(void *ctx, struct tsl_slice key, const struct tsl_protobuf *e
         g->schema->columns[old].type = types[kind];
         return 0;
     }
-    return tsl_schema_add(g->schema, name, types[kind], true, 0, NULL, err);
+    return tsl_schema_take(g->schema, name, types[kind], true, 0, NULL, g->where, err);
 }
 
 static int by_name(const void *a, const void *b)

@@ -1,0 +1,264 @@
+#include "support/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/rectrip.h"
+
+static struct rectrip trip(const struct recdata *records, size_t n)
+{
+    return (struct rectrip){ .opts = { .format = "jsonl" }, .records = records, .n = n };
+}
+
+static void every_type_comes_back_with_its_schema(void **state)
+{
+    (void)state;
+    struct recdata records[12];
+    struct tsl_err err = { 0 };
+    static const char *const files[] = { "a.jsonl", "a.jsonl.zst", "a.jsonl.gz" };
+    struct rectrip t = trip(records, 12);
+    rectrip_columns(&t.head.schema, "u8 i8 u16 i16 u32 i32 i64 f16 f32 f64 bit", "sld");
+    rectrip_columns(&t.head.schema, "bytes str", "sl");
+    assert_ok(
+        tsl_schema_add(&t.head.schema, "\xc3\xa9\" \\", TSL_STR, false, 0, NULL, NULL),
+        NULL);
+    for (unsigned k = 0; k < 12; k++)
+        rectrip_corner(&records[k], &t.head.schema, k);
+    struct tsl_recreader_opts o = { .format = "jsonl", .schema = &t.head.schema };
+    for (int i = 0; i < 3; i++) {
+        t.opts.zstd_level = i == 1 ? 3 : 0;
+        t.opts.gzip = i == 2;
+        assert_ok(rectrip_write(&t, "a", &err), &err);
+        rectrip_is(&t, files[i], &o);
+    }
+    for (unsigned k = 0; k < 12; k++)
+        recdata_free(&records[k]);
+    t.head.schema.ncolumns = 0;
+    t.opts.gzip = false;
+    t.n = 3;
+    rectrip_columns(&t.head.schema, "json", "sl");
+    for (unsigned k = 0; k < 3; k++)
+        rectrip_corner(&records[k], &t.head.schema, k);
+    assert_ok(rectrip_write(&t, "a", &err), &err);
+    rectrip_is(&t, "a.jsonl", &o);
+    for (unsigned k = 0; k < 3; k++)
+        recdata_free(&records[k]);
+    t.n = 0;
+    assert_ok(rectrip_write(&t, "a", &err), &err);
+    rectrip_is(&t, "a.jsonl", &o);
+}
+
+static int open_text(const char *text, const struct tsl_schema *schema,
+                     struct tsl_recreader **r, struct tsl_err *err)
+{
+    struct tsl_recreader_opts o = { .format = "jsonl",
+                                    .schema = schema,
+                                    .memory = 1 << 20 };
+    file_put_text("x.jsonl", text);
+    return tsl_recreader_open(r, "x.jsonl", &o, err);
+}
+
+static void columns_are_those_of_the_first_line(void **state)
+{
+    (void)state;
+    struct tsl_recreader *r;
+    struct tsl_record rec;
+    struct tsl_err err = { 0 };
+    assert_ok(
+        open_text("\n  \r\n{\"i\":-3,\"f\":2.0,\"b\":true,\"s\":\"a\\u0000b\",\"n\":null,"
+                  "\"x\":{\"base64\":\"AP8=\"},\"e\":[],\"is\":[1,2],\"fs\":[1,2.5],"
+                  "\"ss\":[\"\",\"q\"],\"m\":[1,\"a\"],\"o\":{\"k\": 1}}\r\n\n"
+                  "{\"o\":1,\"i\":4,\"f\":3,\"b\":false,\"s\":\"\",\"n\":[1],"
+                  "\"x\":{\"base64\":\"\"}}",
+                  NULL, &r, &err),
+        &err);
+    static const struct {
+        const char *name;
+        enum tsl_dtype type;
+        uint32_t count;
+    } want[] = { { "i", TSL_I64, 1 },  { "f", TSL_F64, 1 },  { "b", TSL_BIT, 1 },
+                 { "s", TSL_STR, 1 },  { "n", TSL_JSON, 1 }, { "x", TSL_BYTES, 1 },
+                 { "e", TSL_I64, 0 },  { "is", TSL_I64, 0 }, { "fs", TSL_F64, 0 },
+                 { "ss", TSL_STR, 0 }, { "m", TSL_JSON, 0 }, { "o", TSL_JSON, 1 } };
+    const struct tsl_schema *s = &tsl_recreader_head(r)->schema;
+    assert_int_equal(s->ncolumns, 12);
+    for (size_t i = 0; i < 12; i++) {
+        assert_string_equal(s->columns[i].name, want[i].name);
+        assert_int_equal(s->columns[i].type, want[i].type);
+        assert_int_equal(s->columns[i].count, want[i].count);
+    }
+    assert_int_equal(tsl_recreader_next(r, &rec, &err), 1);
+    assert_int_equal(rec.values[3].lens[0], 3);
+    assert_memory_equal(rec.values[3].data, "a\0b", 3);
+    assert_int_equal(rec.values[5].lens[0], 2);
+    assert_memory_equal(rec.values[5].data, "\0\xff", 2);
+    assert_memory_equal(rec.values[11].data, "{\"k\":1}", rec.values[11].lens[0]);
+    assert_int_equal(tsl_recreader_next(r, &rec, &err), 1);
+    assert_int_equal(rec.values[7].n, 0); /* a list that is not there */
+    assert_int_equal(*(const int64_t *)rec.values[0].data, 4);
+    assert_int_equal(tsl_recreader_next(r, &rec, &err), 0);
+    tsl_recreader_destroy(r);
+}
+
+static void what_is_wrong_is_told_with_its_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *told;
+        int at; /* the record at which it is told; 0: when it is opened */
+    } cases[] = {
+        { "{\"a\":1}\n\n{\"a\":\"x\"}\n", "x.jsonl: line 3: a: its value", 2 },
+        { "{\"a\":1}\n{}\n", "x.jsonl: line 2: a: this member is missing", 2 },
+        { "{\"a\":1}\n{\"a\":2,\"b\":3}\n", "line 2: b: the first line has no such", 2 },
+        { "{\"a\":1}\n[1]\n", "no object", 2 },
+        { "{\"a\":1}\n{\"a\":1", "x.jsonl: record 1, at line 2", 2 },
+        { "{\"a\":1}\n{\"a\":9223372036854775808}\n", "at line 2", 2 },
+        { "{\"a\":1}\n{\"a\":1.5}\n", "line 2: a: its value", 2 },
+        { "{\"a\":[1]}\n{\"a\":1}\n", "line 2: a: its value", 2 },
+        { "{\"a\":{\"base64\":\"AP8\"}}\n", "line 1: a: its value", 1 },
+        { "{\"a\":{\"base64\":\"A===\"}}\n", "line 1: a: its value", 1 },
+        { "{\"a\":{\"base64\":\"=AAA\"}}\n", "line 1: a: its value", 1 },
+        { "{\"a\":{\"base64\":\"AA=A\"}}\n", "line 1: a: its value", 1 },
+        { "\n{\"\":1}\n", "x.jsonl: line 2: '': no name of a column", 0 },
+        { "{\"12345678901234567890123456789012345678901234567890123456789012345\":1}",
+          "x.jsonl: line 1: a member's name has 65 bytes", 0 },
+        { "{\"a\":\"\xff\"}\n", "x.jsonl: record 0, at line 1", 0 },
+        { "{\"a\":1} 2\n", "x.jsonl: record 0, at line 1", 0 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tsl_recreader *r;
+        struct tsl_record rec;
+        struct tsl_err err = { 0 };
+        int rc = open_text(cases[i].text, NULL, &r, &err);
+        if (cases[i].at) {
+            assert_ok(rc, &err);
+            for (int k = 0; k < cases[i].at; k++)
+                rc = tsl_recreader_next(r, &rec, &err);
+            tsl_recreader_destroy(r);
+        }
+        assert_err(rc, TSL_EFORMAT, &err, cases[i].told);
+    }
+}
+
+static void numbers_outside_of_their_type_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        enum tsl_dtype type;
+        const char *least, *most, *below, *above;
+    } types[] = {
+        { TSL_U8, "0", "255", "-1", "256" },
+        { TSL_I8, "-128", "127", "-129", "128" },
+        { TSL_U16, "0", "65535", "-1", "65536" },
+        { TSL_I16, "-32768", "32767", "-32769", "32768" },
+        { TSL_U32, "0", "4294967295", "-1", "4294967296" },
+        { TSL_I32, "-2147483648", "2147483647", "-2147483649", "2147483648" },
+        { TSL_U64, "0", "9223372036854775807", "-1", "9223372036854775808" },
+        { TSL_I64, "-9223372036854775808", "9223372036854775807", "-9223372036854775809",
+          "9223372036854775808" },
+        { TSL_BIT, "0", "1", "-1", "2" },
+        { TSL_F16, "-65504", "65504", "\"a\"", "[1]" },
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        for (int k = 0; k < 4; k++) {
+            const char *number = (&types[i].least)[k];
+            struct tsl_schema s = { .ncolumns = 0 };
+            struct tsl_recreader *r;
+            struct tsl_record rec;
+            struct tsl_err err = { 0 };
+            char line[80];
+            assert_ok(tsl_schema_add(&s, "a", types[i].type, false, 0, NULL, NULL), NULL);
+            snprintf(line, sizeof line, "{\"a\":%s}\n", number);
+            assert_ok(open_text(line, &s, &r, &err), &err);
+            int rc = tsl_recreader_next(r, &rec, &err);
+            if (k < 2)
+                assert_ok(rc, &err);
+            else
+                assert_err(rc, TSL_EFORMAT, &err, "line 1");
+            tsl_recreader_destroy(r);
+        }
+}
+
+static void a_line_beyond_the_memory_is_refused(void **state)
+{
+    (void)state;
+    size_t n = 3 << 20;
+    char *p = malloc(n);
+    struct tsl_recreader_opts o = { .format = "jsonl", .memory = 1 << 20 };
+    struct tsl_recreader *r;
+    struct tsl_err err = { 0 };
+    memset(p, ' ', n);
+    memcpy(p, "{\"a\":", 5);
+    file_put("x", p, n);
+    assert_err(tsl_recreader_open(&r, "x", &o, &err), TSL_EFORMAT, &err,
+               "x: line 1: more than");
+    /* but lines across what is read at once are no matter */
+    for (size_t i = 0; i + 8 <= n; i += 8)
+        memcpy(p + i, "{\"a\":1}\n", 8);
+    file_put("x", p, n / 8 * 8);
+    assert_ok(tsl_recreader_open(&r, "x", &o, &err), &err);
+    struct tsl_record rec;
+    size_t count = 0;
+    int rc;
+    while ((rc = tsl_recreader_next(r, &rec, &err)) == 1)
+        count++;
+    assert_ok(rc, &err);
+    assert_int_equal(count, n / 8);
+    tsl_recreader_destroy(r);
+    free(p);
+}
+
+static struct rectrip small(struct recdata records[3])
+{
+    struct rectrip t = trip(records, 3);
+    rectrip_columns(&t.head.schema, "i64", "sl");
+    rectrip_columns(&t.head.schema, "str bytes", "s");
+    for (unsigned k = 0; k < 3; k++)
+        rectrip_corner(&records[k], &t.head.schema, k + 1);
+    return t;
+}
+
+static void damage_does_no_harm(void **state)
+{
+    (void)state;
+    struct recdata records[3];
+    struct tsl_err err = { 0 };
+    struct rectrip t = small(records);
+    struct tsl_recreader_opts o = { .format = "jsonl",
+                                    .schema = &t.head.schema,
+                                    .memory = 1 << 20 };
+    assert_ok(rectrip_write(&t, "a", &err), &err);
+    rectrip_is(&t, "a.jsonl", NULL); /* the first line tells these columns */
+    rectrip_damage(&t, "a.jsonl", NULL, "a.jsonl", RECTRIP_PREFIX, RECTRIP_OTHER);
+    rectrip_damage(&t, "a.jsonl", &o, "a.jsonl", RECTRIP_PREFIX, RECTRIP_OTHER);
+    t.opts.zstd_level = 3;
+    assert_ok(rectrip_write(&t, "a", &err), &err);
+    rectrip_damage(&t, "a.jsonl.zst", &o, "a.jsonl.zst", RECTRIP_PREFIX, RECTRIP_OTHER);
+    for (unsigned k = 0; k < 3; k++)
+        recdata_free(&records[k]);
+}
+
+static void any_failure_is_told_and_leaves_nothing(void **state)
+{
+    (void)state;
+    struct recdata records[3];
+    struct rectrip t = small(records);
+    rectrip_faults(&t, "a.jsonl");
+    for (unsigned k = 0; k < 3; k++)
+        recdata_free(&records[k]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_type_comes_back_with_its_schema),
+        TEST(columns_are_those_of_the_first_line),
+        TEST(what_is_wrong_is_told_with_its_line),
+        TEST(numbers_outside_of_their_type_are_refused),
+        TEST(a_line_beyond_the_memory_is_refused),
+        TEST(damage_does_no_harm),
+        TEST(any_failure_is_told_and_leaves_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
