@@ -294,24 +294,25 @@ static bool read_denoise(struct tsl_denoise_opts *o, const struct tsl_jsonval *r
             read_sight(&o->unilm, tsl_jsonread_get(root, "sight")));
 }
 
-static bool read_reserved(struct tsl_maskmeta *m, const struct tsl_jsonval *v,
-                          struct tsl_err *err)
+/* TSL_EFORMAT without a message. */
+static int read_reserved(struct tsl_maskmeta *m, const struct tsl_jsonval *v,
+                         struct tsl_err *err)
 {
     uint32_t n = m->special.vocab_size;
     m->reserved = tsl_mem_alloc((size_t)n / 8 + 1, 1, "reserved ids", err);
     if (!m->reserved)
-        return false;
+        return TSL_ENOMEM;
     for (size_t i = 0; i < tsl_jsonread_size(v); i++) {
         int64_t from, to;
         if (!tsl_jsonread_int(tsl_jsonread_at(tsl_jsonread_at(v, i), 0), &from) ||
             !tsl_jsonread_int(tsl_jsonread_at(tsl_jsonread_at(v, i), 1), &to) ||
             from < 0 || to < from || to >= n)
-            return false;
+            return TSL_EFORMAT;
         for (; from <= to; from++)
             m->reserved[from / 8] |= (uint8_t)(1 << from % 8);
     }
     m->special.reserved = m->reserved;
-    return true;
+    return 0;
 }
 
 /* Texts that say what the samples are: copies, empty where there are none. */
@@ -338,9 +339,11 @@ int tsl_maskmeta_read(struct tsl_maskmeta *m, const char *text, const char *name
 {
     struct tsl_jsonread *doc;
     uint64_t vocab_size, tokens_max, copies = 0;
+    char where[600];
     *m = (struct tsl_maskmeta){ .objective = "", .made_by = "", .vocab_id = "" };
+    snprintf(where, sizeof where, "%s: its meta", tsl_quote(name).s);
     int rc = tsl_jsonread_parse(
-        &doc, (struct tsl_slice){ (const uint8_t *)text, strlen(text) }, "meta", err);
+        &doc, (struct tsl_slice){ (const uint8_t *)text, strlen(text) }, where, err);
     if (rc < 0)
         return rc;
     const struct tsl_jsonval *root = tsl_jsonread_root(doc);
@@ -360,15 +363,16 @@ int tsl_maskmeta_read(struct tsl_maskmeta *m, const char *text, const char *name
                                                id_of(ids, "mask"),  id_of(ids, "bos"),
                                                id_of(ids, "eos"),   NULL,
                                                (uint32_t)vocab_size };
-        good = read_reserved(m, tsl_jsonread_get(root, "reserved"), err);
-        rc = good ? read_texts(m, root, err) : 0;
+        rc = read_reserved(m, tsl_jsonread_get(root, "reserved"), err);
+        if (rc == 0)
+            rc = read_texts(m, root, err);
     }
     tsl_jsonread_destroy(doc);
-    if (rc < 0) {
+    if (rc == TSL_ENOMEM) {
         tsl_maskmeta_fini(m);
         return rc;
     }
-    if (!good) {
+    if (!good || rc < 0) {
         tsl_maskmeta_fini(m);
         return tsl_err_set(
             err, TSL_EFORMAT,

@@ -59,7 +59,12 @@ static int count_one(const struct job *j, const char *path, bool must, uint64_t 
     int rc = tsl_recreader_open(&r, path, &j->reader, err);
     if (rc < 0)
         return rc;
-    if (tsl_recreader_count(r, n, NULL) < 0) {
+    struct tsl_err why = { 0 };
+    rc = tsl_recreader_count(r, n, &why);
+    if (rc < 0 && rc != TSL_EUSAGE) { /* it can tell, but could not be read */
+        (void)tsl_err_pass(err, &why);
+    } else if (rc < 0) {
+        rc = 0;
         *n = UINT64_MAX;
         for (uint64_t k = 0; must; k++) {
             rc = tsl_recreader_next(r, &rec, err);
