@@ -1,6 +1,7 @@
 /* crec.h - what the commands of crec share: options, inputs, and records as lines.
  *
  * Each command is in a file crec_NAME.c, with one struct crec_command; crec.c has the list.
+ * Memory: --memory, see crec_given.
  * Threads: main's only. */
 #ifndef TSL_CREC_H
 #define TSL_CREC_H

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/jsonread.h"
 #include "base/mem.h"
 #include "base/quote.h"
+#include "cli_run.h"
 #include "crec.h"
 #include "io/codec.h"
 #include "samples/samplemap.h"
@@ -127,6 +129,75 @@ static int copy(struct tsl_recreader *r, struct tsl_samplemap *map,
     return rc;
 }
 
+/* The shard of an index.json of one shard; empty for anything else. */
+static struct tsl_slice only_shard(const struct tsl_jsonval *root)
+{
+    struct tsl_slice name = { NULL, 0 };
+    const struct tsl_jsonval *shards = tsl_jsonread_get(root, "shards");
+    if (tsl_jsonread_size(shards) == 1)
+        (void)tsl_jsonread_str(
+            tsl_jsonread_get(tsl_jsonread_get(tsl_jsonread_at(shards, 0), "raw_data"),
+                             "basename"),
+            &name);
+    return name;
+}
+
+/* Is there no file of this path, or does it index what text does: one shard of that name? */
+static bool is_ours(const char *path, const char *text, size_t len)
+{
+    enum { MOST = 1 << 20 }; /* an index of one shard is far below that */
+    struct tsl_jsonread *old = NULL, *now = NULL;
+    struct tsl_file f = TSL_FILE_INIT;
+    char *bytes = NULL;
+    bool same = false;
+    if (!tsl_file_exists(path))
+        return true;
+    if (tsl_file_open(&f, path, NULL) == 0 && f.size <= MOST &&
+        (bytes = tsl_mem_alloc(MOST, 1, "an index", NULL)) &&
+        tsl_file_pread(&f, bytes, (size_t)f.size, 0, NULL) == 0 &&
+        tsl_jsonread_parse(&old, (struct tsl_slice){ (uint8_t *)bytes, (size_t)f.size },
+                           path, NULL) == 0 &&
+        tsl_jsonread_parse(&now, (struct tsl_slice){ (const uint8_t *)text, len }, path,
+                           NULL) == 0) {
+        struct tsl_slice a = only_shard(tsl_jsonread_root(old)),
+                         b = only_shard(tsl_jsonread_root(now));
+        same = a.len && a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+    }
+    tsl_jsonread_destroy(old);
+    tsl_jsonread_destroy(now);
+    tsl_mem_free(bytes);
+    tsl_file_close(&f, NULL);
+    return same;
+}
+
+/* The file that a format's readers look for beside the shard (MDS); another set's stays. */
+static int write_index(struct tsl_recwriter *w, const char *stem, struct tsl_err *err)
+{
+    const char *name, *slash = strrchr(stem, '/');
+    size_t len, dir = slash ? (size_t)(slash - stem) + 1 : 0;
+    char *text, *path = NULL;
+    int rc = tsl_recwriter_index(w, &name, &text, &len, err);
+    if (rc < 0 || !text)
+        return rc;
+    path = tsl_mem_alloc(dir + strlen(name) + 1, 1, "a name", err);
+    if (path) {
+        memcpy(path, stem, dir);
+        strcpy(path + dir, name);
+    }
+    if (!path)
+        rc = TSL_ENOMEM;
+    else if (is_ours(path, text, len))
+        rc = cli_write_text(path, text, len, err);
+    else
+        cli_warn(
+            "%s is there already, of other shards, and stays as it is: readers of it "
+            "will not find %s (cshard writes whole sets)",
+            tsl_quote(path).s, tsl_quote(stem + dir).s);
+    tsl_mem_free(path);
+    tsl_mem_free(text);
+    return rc;
+}
+
 static int convert(char **operands, size_t n, struct tsl_err *err)
 {
     struct tsl_recreader *r = NULL;
@@ -152,6 +223,8 @@ static int convert(char **operands, size_t n, struct tsl_err *err)
             &w, map ? tsl_samplemap_head(map) : tsl_recreader_head(r), &wo, err);
     if (rc == 0)
         rc = copy(r, map, w, stem, err);
+    if (rc == 0 && stem)
+        rc = write_index(w, stem, err);
     tsl_recwriter_destroy(w);
     tsl_samplemap_destroy(map);
     tsl_recreader_destroy(r);
@@ -167,8 +240,9 @@ const struct crec_command crec_convert = {
         "OUT is a path; what the format's names end with is added where it is not there\n"
         "yet (of npy and others several files have it in common).  Without OUT, or when\n"
         "it is -, write to standard output, where the format is one stream.  Files get\n"
-        "their names when all is done.  Whole sets, with shards, an index and a\n"
-        "manifest, are cshard's.\n"
+        "their names when all is done; of mds an index.json comes beside it, if there "
+        "is\n"
+        "none of other shards.  Whole sets, with shards and a manifest, are cshard's.\n"
         "\n",
     .examples = "Examples:\n"
                 "  crec convert --to tfrecord train/part-00000.tslrec train.tfrecord\n"

@@ -7,8 +7,23 @@ for from in "${!end[@]}"; do
     quiet crec convert --to "$from" a.tok "$from.${end[$from]}"
     quiet crec diff a.tok "$from.${end[$from]}"
 done
+# mds comes with its index; one of another file stays as it is
+[[ -s index.json ]]
+quiet crec diff a.tok index.json
+cp index.json before
+quiet crec convert --to mds a.tok mds.mds
+cmp index.json before
+mkdir one
+quiet crec convert --to mds --compress=zstd a.tok one/x
+quiet crec diff a.tok one
+crec convert --to mds a.tok other 2>err
+grep -q 'index.json is there already' err
+cmp index.json before
+rm index.json other.mds
+
 for from in "${!end[@]}"; do
     for to in "${!end[@]}"; do
+        rm -f index.json
         quiet crec convert --to "$to" "$from.${end[$from]}" "$from-$to"
         quiet crec diff a.tok "$from-$to.${end[$to]}"
     done
