@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/key.h"
 #include "base/parse.h"
@@ -495,26 +496,10 @@ static double per(uint64_t n, uint64_t of)
     return of ? (double)n / (double)of : 0;
 }
 
-static void put_counts(struct tsl_json *w, const struct tsl_maskjob_opts *o,
-                       const struct tsl_maskjob_stats *st)
+static void put_denoised(struct tsl_json *w, const struct tsl_denoise_stats *st)
 {
-    tsl_json_str(w, "tool", "cmask");
-    tsl_json_u64(w, "schema", 1);
-    tsl_json_str(w, "objective", o->objective);
-    tsl_json_u64(w, "documents", st->docs.ndocs);
-    tsl_json_u64(w, "documents_empty", st->docs.empty);
-    tsl_json_u64(w, "documents_of_one_sentence", st->docs.lone);
-    tsl_json_u64(w, "sentences", st->docs.nsents);
-    tsl_json_u64(w, "tokens_in", st->docs.ntokens);
-    tsl_json_u64(w, "samples", st->samples);
-    tsl_json_u64(w, "tokens", st->tokens);
-    tsl_json_num(w, "mean_length", per(st->tokens, st->samples));
-    tsl_json_u64(w, "label1", st->label1);
-    tsl_json_num(w, "label1_share", per(st->label1, st->samples));
-    tsl_json_u64(w, "masked", st->masked);
-    tsl_json_num(w, "masked_share", per(st->masked, st->tokens));
-    const struct tsl_mlm_stats *m = &st->denoise.mlm;
-    const struct tsl_span_stats *p = &st->denoise.span;
+    const struct tsl_mlm_stats *m = &st->mlm;
+    const struct tsl_span_stats *p = &st->span;
     if (m->samples) {
         tsl_json_open(w, "mask", '{');
         tsl_json_u64(w, "asked", m->asked);
@@ -533,6 +518,12 @@ static void put_counts(struct tsl_json *w, const struct tsl_maskjob_opts *o,
         tsl_json_u64(w, "samples_short_of_sentinels", p->capped);
         tsl_json_close(w, '}');
     }
+}
+
+/* What was lost or left empty where samples were put together. */
+static void put_losses(struct tsl_json *w, const struct tsl_maskjob_opts *o,
+                       const struct tsl_maskjob_stats *st)
+{
     if (o->kind == TSL_MASKJOB_PACK) {
         tsl_json_u64(w, "tokens_dropped", st->pack.tokens_dropped);
         tsl_json_u64(w, "tokens_repeated", st->pack.tokens_repeated);
@@ -549,6 +540,28 @@ static void put_counts(struct tsl_json *w, const struct tsl_maskjob_opts *o,
         tsl_json_u64(w, "without_partner", st->pair.without_partner);
         tsl_json_u64(w, "partner_of_the_only_document", st->pair.one_document);
     }
+}
+
+static void put_counts(struct tsl_json *w, const struct tsl_maskjob_opts *o,
+                       const struct tsl_maskjob_stats *st)
+{
+    tsl_json_str(w, "tool", "cmask");
+    tsl_json_u64(w, "schema", 1);
+    tsl_json_str(w, "objective", o->objective);
+    tsl_json_u64(w, "documents", st->docs.ndocs);
+    tsl_json_u64(w, "documents_empty", st->docs.empty);
+    tsl_json_u64(w, "documents_of_one_sentence", st->docs.lone);
+    tsl_json_u64(w, "sentences", st->docs.nsents);
+    tsl_json_u64(w, "tokens_in", st->docs.ntokens);
+    tsl_json_u64(w, "samples", st->samples);
+    tsl_json_u64(w, "tokens", st->tokens);
+    tsl_json_num(w, "mean_length", per(st->tokens, st->samples));
+    tsl_json_u64(w, "label1", st->label1);
+    tsl_json_num(w, "label1_share", per(st->label1, st->samples));
+    tsl_json_u64(w, "masked", st->masked);
+    tsl_json_num(w, "masked_share", per(st->masked, st->tokens));
+    put_denoised(w, &st->denoise);
+    put_losses(w, o, st);
     tsl_json_open(w, "length_16ths", '[');
     for (size_t i = 0; i < 17; i++)
         tsl_json_u64(w, NULL, st->lengths[i]);
@@ -581,11 +594,60 @@ static void warn_of(const struct tsl_maskjob_stats *st)
         cli_warn("there is one document only: random partners are of itself");
 }
 
-int main(int argc, char **argv)
+/* What the options and operands say, beside the vocabulary. */
+static void fill_job(struct tsl_maskjob_opts *o, char **operands, size_t n,
+                     const struct cmask_vocab *vocab)
 {
     static char dash[] = "-", *standard_input[] = { dash, NULL };
-    struct tsl_err err = { 0 };
+    const char *tmp = getenv("TMPDIR");
+    recipe(o, operands[0], vocab);
+    o->special = vocab->specials;
+    o->docs.paths = n > 1 ? operands + 1 : standard_input;
+    o->docs.npaths = n > 1 ? n - 1 : 1;
+    o->docs.jsonl = cli_choose("input", given.input, "stream\0jsonl\0");
+    o->docs.continues = vocab->continues;
+    o->docs.vocab_size = vocab->specials.vocab_size;
+    o->docs.temp_dir = given.temp ? given.temp : tmp && *tmp ? tmp : "/tmp";
+    o->output = given.output;
+    o->jsonl = cli_choose("output", given.format, "stream\0jsonl\0");
+    if (!o->jsonl && !o->output && isatty(STDOUT_FILENO))
+        cli_misuse(false, "binary output is nothing for a terminal: -o names a file, or "
+                          "--output=jsonl prints lines");
+    o->zstd_level = zstd_level();
+    o->memory = given.memory;
+    o->nthreads = cli_threads(given.nthreads);
+}
+
+static int run(struct tsl_maskjob_opts *o, struct tsl_maskjob_stats *st,
+               struct tsl_err *err)
+{
     struct tsl_progress progress = { 0 };
+    enum cli_progress_when when = cli_progress_told(given.progress, given.quiet);
+    int rc = tsl_outfile_check(given.output, err);
+    if (rc < 0)
+        return rc;
+    o->progress = &progress;
+    atomic_store(&progress.one_pass, 1);
+    cli_progress_start(&progress, when);
+    rc = tsl_maskjob_run(o, st, err);
+    cli_progress_stop();
+    return rc;
+}
+
+static void tell(const struct tsl_maskjob_stats *st)
+{
+    if (given.quiet || !(given.verbose || cli_progress_shown()))
+        return;
+    fprintf(stderr,
+            "%s: %" PRIu64 " samples of %" PRIu64 " documents, %.1f tokens each, %.1f %% "
+            "masked, %.2f s\n",
+            cli_name(), st->samples, st->docs.ndocs, per(st->tokens, st->samples),
+            100 * per(st->masked, st->tokens), st->seconds);
+}
+
+int main(int argc, char **argv)
+{
+    struct tsl_err err = { 0 };
     struct tsl_maskjob_stats st;
     struct cmask_vocab vocab = { .specials = { -1, -1, -1, -1, -1, -1, -1 } };
     size_t n;
@@ -604,49 +666,18 @@ int main(int argc, char **argv)
                    "which objective? mlm, nsp, sop, clm, span, ul2, prefix, unilm, plm, "
                    "electra or mae");
     struct tsl_maskjob_opts o = { .made_by = "cmask (teasel) " TSL_VERSION };
-    int rc =
-        given.vocab
-            ? cmask_vocab_open(&vocab, given.vocab,
-                               given.compat && strcmp(given.compat, "albert") == 0, &err)
-            : 0;
+    bool albert = given.compat && strcmp(given.compat, "albert") == 0;
+    int rc = given.vocab ? cmask_vocab_open(&vocab, given.vocab, albert, &err) : 0;
     if (rc == 0) {
-        const char *tmp = getenv("TMPDIR");
-        recipe(&o, operands[0], &vocab);
-        o.special = vocab.specials;
-        o.docs.paths = n > 1 ? operands + 1 : standard_input;
-        o.docs.npaths = n > 1 ? n - 1 : 1;
-        o.docs.jsonl = cli_choose("input", given.input, "stream\0jsonl\0");
-        o.docs.continues = vocab.continues;
-        o.docs.vocab_size = vocab.specials.vocab_size;
-        o.docs.temp_dir = given.temp ? given.temp : tmp && *tmp ? tmp : "/tmp";
-        o.output = given.output;
-        o.jsonl = cli_choose("output", given.format, "stream\0jsonl\0");
-        o.zstd_level = zstd_level();
-        o.memory = given.memory;
-        o.nthreads = given.nthreads
-                         ? (unsigned)(given.nthreads < 256 ? given.nthreads : 256)
-                         : tsl_thread_cpus();
-        o.progress = &progress;
-        enum cli_progress_when when = cli_progress_told(given.progress, given.quiet);
-        atomic_store(&progress.one_pass, 1);
-        rc = tsl_outfile_check(given.output, &err);
-        if (rc == 0) {
-            cli_progress_start(&progress, when);
-            rc = tsl_maskjob_run(&o, &st, &err);
-            cli_progress_stop();
-        }
+        fill_job(&o, operands, n, &vocab);
+        rc = run(&o, &st, &err);
     }
     if (rc == 0)
         warn_of(&st);
     if (rc == 0 && given.stats)
         rc = write_stats(&o, &st, &err);
-    if (rc == 0 && !given.quiet && (given.verbose || cli_progress_shown()))
-        fprintf(stderr,
-                "%s: %" PRIu64 " samples of %" PRIu64
-                " documents, %.1f tokens each, %.1f %% "
-                "masked, %.2f s\n",
-                cli_name(), st.samples, st.docs.ndocs, per(st.tokens, st.samples),
-                100 * per(st.masked, st.tokens), st.seconds);
+    if (rc == 0)
+        tell(&st);
     cmask_vocab_close(&vocab);
     return cli_finish(rc, &err);
 }

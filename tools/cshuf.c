@@ -387,11 +387,42 @@ static void hex128(char *s, struct tsl_u128 x)
     sprintf(s, "%016" PRIx64 "%016" PRIx64, x.hi, x.lo);
 }
 
+/* Of a run that summed its rows: in = out + dropped, modulo 2^128. */
+static void put_sums(struct tsl_json *w, const struct tsl_shufjob_opts *j,
+                     const struct tsl_shufjob_stats *st)
+{
+    char sum[40];
+    hex128(sum, st->in.sum);
+    tsl_json_str(w, "checksum_in", sum);
+    hex128(sum, st->sum_out);
+    tsl_json_str(w, "checksum_out", sum);
+    if (!j->unique)
+        return;
+    hex128(sum, st->sum_dropped);
+    tsl_json_str(w, "checksum_dropped", sum);
+}
+
+static void put_costs(struct tsl_json *w, const struct tsl_shufjob_opts *j,
+                      const struct tsl_shufjob_stats *st)
+{
+    tsl_json_u64(w, "memory_bytes", j->memory);
+    tsl_json_u64(w, "peak_rss_bytes", cli_peak_rss());
+    tsl_json_u64(w, "threads", st->plan.nthreads);
+    tsl_json_u64(w, "buckets", (uint64_t)1 << st->plan.log_buckets);
+    tsl_json_u64(w, "block_bytes", st->plan.chunk_bytes);
+    tsl_json_u64(w, "buckets_split", st->splits);
+    tsl_json_u64(w, "temp_bytes", st->temp_bytes);
+    tsl_json_u64(w, "temp_peak_bytes", st->temp_peak_bytes);
+    tsl_json_bool(w, "temp_compressed", st->temp_compressed);
+    tsl_json_num(w, "seconds_reading", st->seconds_in);
+    tsl_json_num(w, "seconds_writing", st->seconds_out);
+    tsl_json_num(w, "seconds", st->seconds_in + st->seconds_out);
+}
+
 static int write_stats(const char *path, const struct tsl_shufjob_opts *j,
                        const struct tsl_shufjob_stats *st, struct tsl_err *err)
 {
     struct tsl_json w = { 0 };
-    char sum[40];
     tsl_json_open(&w, NULL, '{');
     tsl_json_str(&w, "tool", "cshuf");
     tsl_json_u64(&w, "schema", 1);
@@ -403,16 +434,8 @@ static int write_stats(const char *path, const struct tsl_shufjob_opts *j,
     tsl_json_u64(&w, "rows_kept", st->in.rows);
     tsl_json_u64(&w, "rows_dropped", st->rows_dropped);
     tsl_json_bool(&w, "verified", st->verified);
-    if (st->summed) {
-        hex128(sum, st->in.sum);
-        tsl_json_str(&w, "checksum_in", sum);
-        hex128(sum, st->sum_out);
-        tsl_json_str(&w, "checksum_out", sum);
-        if (j->unique) { /* in = out + dropped, modulo 2^128 */
-            hex128(sum, st->sum_dropped);
-            tsl_json_str(&w, "checksum_dropped", sum);
-        }
-    }
+    if (st->summed)
+        put_sums(&w, j, st);
     tsl_json_u64(&w, "files_out", st->files_out);
     tsl_json_u64(&w, "file_bytes_out", st->bytes_out);
     if (j->out.nsplits) {
@@ -421,18 +444,7 @@ static int write_stats(const char *path, const struct tsl_shufjob_opts *j,
             tsl_json_u64(&w, j->out.splits[i].name, st->split_rows[i]);
         tsl_json_close(&w, '}');
     }
-    tsl_json_u64(&w, "memory_bytes", j->memory);
-    tsl_json_u64(&w, "peak_rss_bytes", cli_peak_rss());
-    tsl_json_u64(&w, "threads", st->plan.nthreads);
-    tsl_json_u64(&w, "buckets", (uint64_t)1 << st->plan.log_buckets);
-    tsl_json_u64(&w, "block_bytes", st->plan.chunk_bytes);
-    tsl_json_u64(&w, "buckets_split", st->splits);
-    tsl_json_u64(&w, "temp_bytes", st->temp_bytes);
-    tsl_json_u64(&w, "temp_peak_bytes", st->temp_peak_bytes);
-    tsl_json_bool(&w, "temp_compressed", st->temp_compressed);
-    tsl_json_num(&w, "seconds_reading", st->seconds_in);
-    tsl_json_num(&w, "seconds_writing", st->seconds_out);
-    tsl_json_num(&w, "seconds", st->seconds_in + st->seconds_out);
+    put_costs(&w, j, st);
     tsl_json_close(&w, '}');
     return cli_write_json(path, &w, err);
 }

@@ -1,5 +1,6 @@
 /* ctok_words.h - what `ctok train` and `ctok count` share: how texts become words, where
  * these are counted, and counts made before.
+ * Memory: --memory, and token lists on the heap.
  * Threads: main's only. */
 #ifndef TSL_CTOK_WORDS_H
 #define TSL_CTOK_WORDS_H

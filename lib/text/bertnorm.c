@@ -223,6 +223,38 @@ static void sort_classes(const struct tsl_bertnorm *n, struct tsl_bertchar *c, s
     memcpy(c, spare, len * sizeof *c);
 }
 
+/* Each run of marks comes into the order of their classes. */
+static int sort_marks(const struct tsl_bertnorm *n, struct tsl_bertchar *c, size_t k,
+                      struct tsl_err *err)
+{
+    struct tsl_bertchar *spare = NULL;
+    size_t spare_cap = 0;
+    int rc = 0;
+    for (size_t i = 0; i < k && rc == 0;) {
+        size_t end = i;
+        bool sorted = true;
+        unsigned before = 0;
+        while (end < k) {
+            unsigned now = class_of(n, c[end].cp);
+            if (!now)
+                break;
+            sorted = sorted && now >= before;
+            before = now;
+            end++;
+        }
+        if (!sorted) {
+            if (end - i > 16)
+                rc = tsl_mem_grow(&spare, &spare_cap, end - i, sizeof *spare,
+                                  "characters", err);
+            if (rc == 0)
+                sort_classes(n, c + i, end - i, spare);
+        }
+        i = end + (end == i);
+    }
+    tsl_mem_free(spare);
+    return rc;
+}
+
 static int step_strip(const struct tsl_bertnorm *n, struct tsl_bertchars *t,
                       struct tsl_err *err)
 {
@@ -249,30 +281,7 @@ static int step_strip(const struct tsl_bertnorm *n, struct tsl_bertchars *t,
     size_t in = t->n;
     end_step(t, k); /* t->order: what went in */
     struct tsl_bertchar *from = t->order;
-    struct tsl_bertchar *spare = NULL;
-    size_t spare_cap = 0;
-    for (size_t i = 0; i < k && rc == 0;) {
-        size_t end = i;
-        bool sorted = true;
-        unsigned before = 0;
-        while (end < k) {
-            unsigned now = class_of(n, t->c[end].cp);
-            if (!now)
-                break;
-            sorted = sorted && now >= before;
-            before = now;
-            end++;
-        }
-        if (!sorted) {
-            if (end - i > 16)
-                rc = tsl_mem_grow(&spare, &spare_cap, end - i, sizeof *spare,
-                                  "characters", err);
-            if (rc == 0)
-                sort_classes(n, t->c + i, end - i, spare);
-        }
-        i = end + (end == i);
-    }
-    tsl_mem_free(spare);
+    rc = sort_marks(n, t->c, k, err);
     if (rc < 0)
         return rc;
     for (size_t i = 0, next = 0, out = 0; i < k; i++) {
@@ -535,45 +544,28 @@ bool tsl_bertnorm_cuts(const struct tsl_bertnorm *n, uint32_t cp)
            !(py_bits(cp) & (TSL_UNIPY_IGNORABLE | TSL_UNIPY_CASED));
 }
 
-int tsl_bertnorm_fold(const struct tsl_bertnorm *n, uint32_t cp, struct tsl_bertchars *t,
-                      struct tsl_bertfold *f, struct tsl_err *err)
+/* A character that no step makes another one. */
+static void fold_unchanged(const struct tsl_bertnorm *n, uint32_t cp, uint32_t props,
+                           struct tsl_bertfold *f)
 {
-    *f = (struct tsl_bertfold){ .kind = TSL_BERTFOLD_SAME };
-    bool late = n->rules == TSL_RULES_BERT4KERAS;
-    uint32_t props = props_of(n, cp);
-    if (n->clean_text && !late && (props & TSL_UNI_BERT_DROP)) {
+    if ((props & TSL_UNI_BERT_PUNCT) ||
+        (n->handle_chinese_chars && (props & TSL_UNI_BERT_CJK))) {
+        f->kind = TSL_BERTFOLD_ALONE;
+        f->cp = cp;
+    } else if (n->clean_text && (props & TSL_UNI_BERT_SPACE)) {
+        f->kind = TSL_BERTFOLD_SPACE;
+    } else if (n->clean_text && (props & TSL_UNI_BERT_DROP)) {
         f->kind = TSL_BERTFOLD_DROP;
-        return 0;
+    } else if (props & TSL_UNI_WHITE) {
+        f->kind = TSL_BERTFOLD_SPACE;
     }
-    f->cut = tsl_bertnorm_cuts(n, cp);
-    if (!is_changed(n, cp)) {
-        if ((props & TSL_UNI_BERT_PUNCT) ||
-            (n->handle_chinese_chars && (props & TSL_UNI_BERT_CJK))) {
-            f->kind = TSL_BERTFOLD_ALONE;
-            f->cp = cp;
-        } else if (n->clean_text && (props & TSL_UNI_BERT_SPACE)) {
-            f->kind = TSL_BERTFOLD_SPACE;
-        } else if (n->clean_text && (props & TSL_UNI_BERT_DROP)) {
-            f->kind = TSL_BERTFOLD_DROP;
-        } else if (props & TSL_UNI_WHITE) {
-            f->kind = TSL_BERTFOLD_SPACE;
-        }
-        return 0;
-    }
-    if (tsl_uni_is_hangul(cp)) { /* many, and Jamo are letters whatever the rules */
-        uint32_t to[DECOMPOSED_MAX];
-        size_t count = decompose(n, cp, to);
-        f->kind = TSL_BERTFOLD_WORD;
-        for (size_t i = 0; i < count; i++)
-            f->len = (uint8_t)(f->len + tsl_utf8_encode(f->bytes + f->len, to[i]));
-        return 0;
-    }
-    if (n->rules != TSL_RULES_HF && n->lowercase && cp == SIGMA) {
-        f->kind = TSL_BERTFOLD_SIGMA;
-        return 0;
-    }
+}
 
-    /* Otherwise: put it between two letters, and see. */
+/* Any other: it is put between two letters, to see. */
+static int fold_between(const struct tsl_bertnorm *n, uint32_t cp,
+                        struct tsl_bertchars *t, struct tsl_bertfold *f,
+                        struct tsl_err *err)
+{
     uint8_t text[6] = { 'a' };
     size_t len = tsl_utf8_encode(text + 1, cp);
     text[1 + len] = 'a';
@@ -606,4 +598,34 @@ int tsl_bertnorm_fold(const struct tsl_bertnorm *n, uint32_t cp, struct tsl_bert
             f->kind = TSL_BERTFOLD_SAME;
     }
     return 0;
+}
+
+int tsl_bertnorm_fold(const struct tsl_bertnorm *n, uint32_t cp, struct tsl_bertchars *t,
+                      struct tsl_bertfold *f, struct tsl_err *err)
+{
+    *f = (struct tsl_bertfold){ .kind = TSL_BERTFOLD_SAME };
+    bool late = n->rules == TSL_RULES_BERT4KERAS;
+    uint32_t props = props_of(n, cp);
+    if (n->clean_text && !late && (props & TSL_UNI_BERT_DROP)) {
+        f->kind = TSL_BERTFOLD_DROP;
+        return 0;
+    }
+    f->cut = tsl_bertnorm_cuts(n, cp);
+    if (!is_changed(n, cp)) {
+        fold_unchanged(n, cp, props, f);
+        return 0;
+    }
+    if (tsl_uni_is_hangul(cp)) { /* many, and Jamo are letters whatever the rules */
+        uint32_t to[DECOMPOSED_MAX];
+        size_t count = decompose(n, cp, to);
+        f->kind = TSL_BERTFOLD_WORD;
+        for (size_t i = 0; i < count; i++)
+            f->len = (uint8_t)(f->len + tsl_utf8_encode(f->bytes + f->len, to[i]));
+        return 0;
+    }
+    if (n->rules != TSL_RULES_HF && n->lowercase && cp == SIGMA) {
+        f->kind = TSL_BERTFOLD_SIGMA;
+        return 0;
+    }
+    return fold_between(n, cp, t, f, err);
 }

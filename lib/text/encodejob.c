@@ -1205,12 +1205,63 @@ static void tear_down(struct job *j, struct tsl_pool *pool, void **items)
     tsl_mem_free(j->spelled_at);
 }
 
+/* What of each token the output needs beside its id. */
+static unsigned want_of(const struct job *j)
+{
+    const struct tsl_encodejob_opts *o = j->o;
+    if (json_out(j))
+        return TSL_WANT_SPANS | TSL_WANT_MARKS |
+               (tsl_tokenizer_says(j->t) ? TSL_WANT_TEXTS : 0);
+    return o->format == TSL_ENCODE_STREAM || (o->pair && wraps_whole(j)) ? TSL_WANT_MARKS
+                                                                         : 0;
+}
+
+/* Everything from the first batch to the output's name. */
+static int run_batches(struct job *j, void **items, struct tsl_err *err)
+{
+    struct tsl_progress *p = j->o->progress;
+    struct tsl_pipeline run = { .read = read_batch,
+                                .work = work,
+                                .write = write_batch,
+                                .ctx = j,
+                                .items = items,
+                                .nitems = j->plan.nbatches,
+                                .nthreads = j->plan.nthreads };
+    int rc = j->o->format == TSL_ENCODE_STREAM ? open_stream(j, err) : 0;
+    if (rc < 0)
+        return rc;
+    if (p)
+        atomic_store(&p->phase, TSL_PHASE_READ);
+    rc = tsl_pipeline_run(&run, err);
+    if (rc == 0 && p)
+        atomic_store(&p->phase, TSL_PHASE_FINISH);
+    if (rc == 0 && j->stream)
+        rc = tsl_tokstream_writer_finish(j->stream, err);
+    if (rc == 0)
+        rc = tsl_sink_done(&j->sink, err);
+    return rc < 0 ? rc : tsl_sink_commit(&j->sink, err);
+}
+
+static void sum_up(const struct job *j, struct tsl_encodejob_stats *st)
+{
+    *st = (struct tsl_encodejob_stats){ .plan = j->plan,
+                                        .rows = j->n.rows,
+                                        .sentences = j->n.sentences,
+                                        .tokens = j->n.tokens,
+                                        .bytes = j->n.bytes,
+                                        .longest = j->n.longest,
+                                        .bytes_out = j->sink.bytes };
+    memcpy(st->lengths, j->n.lengths, sizeof st->lengths);
+    for (unsigned i = 0; i < j->plan.nthreads; i++)
+        count_coder(j->workers[i].coder, st);
+    count_coder(j->longrow.w.coder, st);
+}
+
 int tsl_encodejob_run(const struct tsl_encodejob_opts *o, const struct tsl_tokenizer *t,
                       struct tsl_encodejob_stats *st, struct tsl_err *err)
 {
     struct job j = { .o = o, .t = t };
     struct tsl_pool *pool = NULL;
-    struct tsl_progress *p = o->progress;
     void **items = NULL;
     double start = tsl_seconds();
     bool opened = false;
@@ -1222,58 +1273,24 @@ int tsl_encodejob_run(const struct tsl_encodejob_opts *o, const struct tsl_token
     int rc = tsl_encodejob_plan(o, &j.plan, err);
     if (rc < 0)
         return rc;
-    j.want = json_out(&j)                     ? TSL_WANT_SPANS | TSL_WANT_MARKS
-             : o->format == TSL_ENCODE_STREAM ? TSL_WANT_MARKS
-             : o->pair && wraps_whole(&j)     ? TSL_WANT_MARKS
-                                              : 0;
-    if (json_out(&j) && tsl_tokenizer_says(j.t))
-        j.want |= TSL_WANT_TEXTS;
+    j.want = want_of(&j);
     tsl_tokens_init(&j.longrow.all, j.want);
     rc = set_up(&j, &pool, err);
     if (rc == 0) {
         items = tsl_mem_alloc(j.plan.nbatches, sizeof *items, "batches", err);
         rc = items ? make_items(&j, items, err) : TSL_ENOMEM;
     }
-    struct tsl_sink_opts so = { o->codec, o->level, pool, pool ? j.plan.nthreads : 1 };
     if (rc == 0) {
+        struct tsl_sink_opts so = { o->codec, o->level, pool,
+                                    pool ? j.plan.nthreads : 1 };
         rc = tsl_sink_open(&j.sink, o->output, false, &so, err);
         opened = rc == 0;
     }
-    if (rc == 0 && o->format == TSL_ENCODE_STREAM)
-        rc = open_stream(&j, err);
-    if (rc == 0) {
-        struct tsl_pipeline run = { .read = read_batch,
-                                    .work = work,
-                                    .write = write_batch,
-                                    .ctx = &j,
-                                    .items = items,
-                                    .nitems = j.plan.nbatches,
-                                    .nthreads = j.plan.nthreads };
-        if (p)
-            atomic_store(&p->phase, TSL_PHASE_READ);
-        rc = tsl_pipeline_run(&run, err);
-    }
-    if (rc == 0 && p)
-        atomic_store(&p->phase, TSL_PHASE_FINISH);
-    if (rc == 0 && j.stream)
-        rc = tsl_tokstream_writer_finish(j.stream, err);
     if (rc == 0)
-        rc = tsl_sink_done(&j.sink, err);
-    if (rc == 0)
-        rc = tsl_sink_commit(&j.sink, err);
+        rc = run_batches(&j, items, err);
     if (rc == 0) {
-        *st = (struct tsl_encodejob_stats){ .plan = j.plan,
-                                            .rows = j.n.rows,
-                                            .sentences = j.n.sentences,
-                                            .tokens = j.n.tokens,
-                                            .bytes = j.n.bytes,
-                                            .longest = j.n.longest,
-                                            .bytes_out = j.sink.bytes,
-                                            .seconds = tsl_seconds() - start };
-        memcpy(st->lengths, j.n.lengths, sizeof st->lengths);
-        for (unsigned i = 0; i < j.plan.nthreads; i++)
-            count_coder(j.workers[i].coder, st);
-        count_coder(j.longrow.w.coder, st);
+        sum_up(&j, st);
+        st->seconds = tsl_seconds() - start;
     }
     if (opened)
         tsl_sink_close(&j.sink);
