@@ -259,6 +259,14 @@ struct tsl_tensor *tsl_graph_param_span(struct tsl_graph *g, struct tsl_params *
     return leaf_of(g, item, count);
 }
 
+bool tsl_graph_has_param(const struct tsl_graph *g, const struct tsl_param *p)
+{
+    for (size_t i = 0; i < g->nleaves; i++)
+        if (p >= g->leaves[i].first && p < g->leaves[i].first + g->leaves[i].count)
+            return true;
+    return false;
+}
+
 void tsl_graph_keep(struct tsl_graph *g, struct tsl_tensor *t)
 {
     (void)g;

@@ -65,6 +65,8 @@ struct tsl_tensor *tsl_graph_param(struct tsl_graph *g, struct tsl_params *p,
  * tensor [count * n, ...]: three projections are one product.  NULL where they do not. */
 struct tsl_tensor *tsl_graph_param_span(struct tsl_graph *g, struct tsl_params *p,
                                         const char *first, unsigned count);
+/* Has the parameter been asked for? */
+bool tsl_graph_has_param(const struct tsl_graph *g, const struct tsl_param *p);
 /* A number. */
 struct tsl_tensor *tsl_graph_constant(struct tsl_graph *g, float value);
 

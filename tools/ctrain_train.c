@@ -1,0 +1,582 @@
+/* ctrain_train.c - ctrain's main command: train a model. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/quote.h"
+#include "ctrain.h"
+#include "io/file.h"
+#include "par/thread.h"
+#include "train/metrics.h"
+#include "train/tbevents.h"
+
+/* ---- options ---- */
+
+static struct {
+    const char *model, *objective, *optimizer, *schedule, *init;
+    struct tsl_loader_set sets[CTRAIN_SETS_MAX];
+    size_t nsets;
+    uint64_t steps, accumulate, save_every, keep, keep_every, log_every, vocab, layers,
+        hidden, heads, intermediate;
+    double lr, beta1, beta2, eps, decay, clip, dropout, ema;
+    bool resume, force, truncate, explain, profile;
+} given = { .lr = -1,
+            .beta1 = -1,
+            .beta2 = -1,
+            .eps = -1,
+            .decay = -1,
+            .clip = -1,
+            .dropout = -1,
+            .ema = -1,
+            .keep = 3,
+            .log_every = 10 };
+
+static int take_set(void *to, const char *arg, struct tsl_err *err)
+{
+    (void)to;
+    if (given.nsets == CTRAIN_SETS_MAX)
+        return tsl_err_set(err, TSL_EUSAGE, "more than %d data sets", CTRAIN_SETS_MAX);
+    return tsl_loader_parse_set((char *)(uintptr_t)arg, &given.sets[given.nsets++], err);
+}
+
+static const struct cli_opt opts[] = {
+    CTRAIN_HEADING("What is trained:"),
+    CTRAIN_OPT(0, "model", "NAME", CLI_STR, &given.model,
+               "bert-tiny (the default), -mini, -small, -base; roberta-,\n"
+               "albert-, roformer-, unilm-, gpt2- likewise; or a config.json\n"
+               "in the terms of transformers"),
+    CTRAIN_OPT(0, "vocab-size", "N", CLI_COUNT, &given.vocab,
+               "ids that the model knows; default: those of the data's\nvocabulary"),
+    CTRAIN_OPT(0, "layers", "N", CLI_COUNT, &given.layers, "instead of the model's own"),
+    CTRAIN_OPT(0, "hidden", "N", CLI_COUNT, &given.hidden, "likewise"),
+    CTRAIN_OPT(0, "heads", "N", CLI_COUNT, &given.heads, "likewise"),
+    CTRAIN_OPT(0, "intermediate", "N", CLI_COUNT, &given.intermediate,
+               "likewise: width of the feed-forward layers"),
+    CTRAIN_CALL(0, "dropout", "P", &given.dropout,
+                "likewise: of hidden states and attention", ctrain_number),
+    CTRAIN_OPT(0, "init", "FILE", CLI_STR, &given.init,
+               "begin with these weights: a safetensors file, or a folder\n"
+               "with model.safetensors, by the names of public checkpoints"),
+    CTRAIN_HEADING("Data:"),
+    CTRAIN_CALL(0, "data", "SET[:WEIGHT]", NULL,
+                "a set of samples: its folder, manifest.json or file, in any\n"
+                "format that cshard writes; several are mixed by weight",
+                take_set),
+    CTRAIN_OPT(0, "batch", "N", CLI_COUNT, &ctrain_given.batch,
+               "samples of a batch; default: 32"),
+    CTRAIN_OPT(0, "accumulate", "N", CLI_COUNT, &given.accumulate,
+               "batches of a step, as if they were one; default: 1"),
+    CTRAIN_OPT(0, "seq-length", "N", CLI_COUNT, &ctrain_given.length,
+               "tokens of a sample; default: the data's own"),
+    CTRAIN_OPT(0, "truncate", NULL, CLI_FLAG, &given.truncate,
+               "cut longer samples; else they are an error"),
+    CTRAIN_OPT(0, "objective", "NAME", CLI_STR, &given.objective,
+               "clm or electra, of data that leave it open"),
+    CTRAIN_HEADING("How:"),
+    CTRAIN_OPT('n', "steps", "N", CLI_COUNT, &given.steps, "steps in all; must be given"),
+    CTRAIN_OPT(0, "optimizer", "NAME", CLI_STR, &given.optimizer,
+               "adamw (the default), lamb, adafactor, lion, sgd; or with its\n"
+               "usual settings bert, bert4keras, gpt2"),
+    CTRAIN_CALL(0, "lr", "X", &given.lr,
+                "highest learning rate; default: the optimizer's", ctrain_number),
+    CTRAIN_OPT(0, "schedule", "TEXT", CLI_STR, &given.schedule,
+               "constant, linear:warmup=1000 (the default, with warmup=1%),\n"
+               "cosine:warmup=1%,final=0.1, rsqrt:warmup=4000,\n"
+               "bert:warmup=10000, piecewise:1000=1,2000=0.1"),
+    CTRAIN_CALL(0, "beta1", "X", &given.beta1, "instead of the optimizer's",
+                ctrain_number),
+    CTRAIN_CALL(0, "beta2", "X", &given.beta2, "likewise", ctrain_number),
+    CTRAIN_CALL(0, "eps", "X", &given.eps, "likewise", ctrain_number),
+    CTRAIN_CALL(0, "weight-decay", "X", &given.decay, "likewise", ctrain_number),
+    CTRAIN_CALL(0, "clip", "X", &given.clip,
+                "the gradient's norm at most; 0: as it is; default: 1", ctrain_number),
+    CTRAIN_CALL(0, "ema", "X", &given.ema,
+                "keep an average of the weights, decaying by X", ctrain_number),
+    CTRAIN_OPT(0, "dtype", "NAME", CLI_STR, &ctrain_given.dtype,
+               "f32 (the default), or bf16: products of rounded factors,\n"
+               "with sums, weights and all else in f32"),
+    CTRAIN_OPT('s', "seed", "N", CLI_COUNT, &ctrain_given.seed,
+               "of initial weights, order and dropout; default: 0"),
+    CTRAIN_HEADING("The run:"),
+    CTRAIN_OPT('o', NULL, "DIR", CLI_STR, &ctrain_given.output,
+               "its folder: checkpoints, metrics.jsonl, report.html; made if\n"
+               "it is not there"),
+    CTRAIN_OPT(0, "resume", NULL, CLI_FLAG, &given.resume,
+               "go on behind its newest checkpoint; begin where there is none"),
+    CTRAIN_OPT(0, "force", NULL, CLI_FLAG, &given.force,
+               "begin anew, though DIR has a run; its checkpoints go"),
+    CTRAIN_OPT(0, "save-every", "N", CLI_COUNT, &given.save_every,
+               "a checkpoint every N steps; default: a tenth of all"),
+    CTRAIN_OPT(0, "keep", "N", CLI_COUNT, &given.keep,
+               "the N newest checkpoints stay; 0: all; default: 3"),
+    CTRAIN_OPT(0, "keep-every", "N", CLI_COUNT, &given.keep_every,
+               "and those of every N-th step"),
+    CTRAIN_OPT(0, "log-every", "N", CLI_COUNT, &given.log_every,
+               "measure every N steps; default: 10"),
+    CTRAIN_RESOURCES,
+    CTRAIN_HEADING("Telling:"),
+    CTRAIN_OPT('q', "quiet", NULL, CLI_FLAG, &ctrain_given.quiet,
+               "no progress unless --progress=always, no closing line"),
+    CTRAIN_OPT('v', "verbose", NULL, CLI_FLAG, &ctrain_given.verbose,
+               "a line for each measured step"),
+    CTRAIN_OPT(0, "progress", "WHEN", CLI_STR, &ctrain_given.progress,
+               "auto (on a terminal), always or never"),
+    CTRAIN_OPT(0, "stats", "FILE", CLI_STR, &ctrain_given.stats,
+               "write what was done as JSON; - is standard output"),
+    CTRAIN_OPT(0, "explain", NULL, CLI_FLAG, &given.explain,
+               "say what would be trained on what, and stop"),
+    CTRAIN_OPT(0, "profile", NULL, CLI_FLAG, &given.profile,
+               "where the time of steps goes, at the end"),
+    { 0 },
+};
+
+/* ---- where it stands, for the progress line ---- */
+
+static struct {
+    _Atomic(uint64_t) step, first;
+    _Atomic(double) loss, tokens_per_s, wait_share, began;
+} now;
+
+static volatile sig_atomic_t stop_asked;
+
+static void ask_to_stop(int sig)
+{
+    stop_asked = sig;
+}
+
+static void say(const void *ctx, char *buf, size_t cap)
+{
+    (void)ctx;
+    uint64_t step = now.step, done = step - now.first;
+    double rest =
+        done ? (tsl_seconds() - now.began) / (double)done * (double)(given.steps - step)
+             : 0;
+    snprintf(buf, cap,
+             "step %" PRIu64 "/%" PRIu64 "  loss %.4f  %.0f tokens/s  data wait %.1f%%  "
+             "%" PRIu64 ":%02u:%02u left",
+             step, given.steps, now.loss, now.tokens_per_s, 100 * now.wait_share,
+             (uint64_t)(rest / 3600), (unsigned)(rest / 60) % 60, (unsigned)rest % 60);
+}
+
+/* ---- options into what they mean ---- */
+
+static int model_of(struct tsl_modelconfig *c, const struct tsl_trainset_info *info,
+                    bool preset, struct tsl_err *err)
+{
+    if (given.layers)
+        c->num_hidden_groups = c->num_hidden_layers = (int64_t)given.layers;
+    if (c->kind == TSL_MODEL_ALBERT && given.layers)
+        c->num_hidden_groups = 1;
+    if (given.hidden) {
+        c->embedding_size =
+            c->kind == TSL_MODEL_ALBERT ? c->embedding_size : (int64_t)given.hidden;
+        c->hidden_size = (int64_t)given.hidden;
+        c->intermediate_size = 4 * c->hidden_size;
+    }
+    if (given.heads)
+        c->num_attention_heads = (int64_t)given.heads;
+    if (given.intermediate)
+        c->intermediate_size = (int64_t)given.intermediate;
+    if (given.dropout >= 0)
+        c->hidden_dropout_prob = c->attention_probs_dropout_prob = given.dropout;
+    if (given.vocab)
+        c->vocab_size = (int64_t)given.vocab;
+    else if (preset && info->vocab_size)
+        c->vocab_size = info->vocab_size;
+    int64_t seq = ctrain_given.length ? (int64_t)ctrain_given.length : info->tokens_max;
+    int64_t before = c->kind == TSL_MODEL_ROBERTA ? c->pad_token_id + 1 : 0;
+    if (preset && c->max_position_embeddings < seq + before)
+        c->max_position_embeddings = seq + before;
+    return tsl_modelconfig_check(c, err);
+}
+
+static int optim_of(struct tsl_optim_opts *o, struct tsl_err *err)
+{
+    int rc = tsl_optim_preset(o, given.optimizer ? given.optimizer : "adamw", err);
+    if (rc < 0)
+        return rc;
+    if (given.lr >= 0) {
+        o->lr = given.lr;
+        o->relative_step = false;
+    }
+    if (given.beta1 >= 0)
+        o->beta1 = given.beta1;
+    if (given.beta2 >= 0)
+        o->beta2 = given.beta2;
+    if (given.eps >= 0)
+        o->eps = given.eps;
+    if (given.decay >= 0)
+        o->weight_decay = given.decay;
+    o->clip_norm = given.clip >= 0 ? given.clip : 1;
+    if (given.ema >= 0)
+        o->ema_decay = given.ema;
+    return 0;
+}
+
+/* What may not change when a run goes on, as lines. */
+static int identity_of(char **text, const struct tsl_trainer_opts *o, struct tsl_err *err)
+{
+    struct tsl_json j = { 0 };
+    char *config;
+    int rc = tsl_modelconfig_text(&o->model, &config, err);
+    if (rc < 0)
+        return rc;
+    tsl_json_open(&j, NULL, '{');
+    tsl_json_str(&j, "model", config);
+    tsl_mem_free(config);
+    tsl_json_u64(&j, "batch", o->data.rows);
+    tsl_json_u64(&j, "accumulate", o->accumulate ? o->accumulate : 1);
+    tsl_json_u64(&j, "seq-length", o->data.data.tokens_max);
+    tsl_json_u64(&j, "steps", given.steps);
+    tsl_json_u64(&j, "seed", o->seed);
+    tsl_json_str(&j, "dtype", o->bf16 ? "bf16" : "f32");
+    tsl_json_str(&j, "schedule", given.schedule ? given.schedule : "linear:warmup=1%");
+    tsl_json_str(&j, "optimizer", given.optimizer ? given.optimizer : "adamw");
+    tsl_json_num(&j, "lr", o->optim.lr);
+    tsl_json_num(&j, "beta1", o->optim.beta1);
+    tsl_json_num(&j, "beta2", o->optim.beta2);
+    tsl_json_num(&j, "eps", o->optim.eps);
+    tsl_json_num(&j, "weight-decay", o->optim.weight_decay);
+    tsl_json_num(&j, "clip", o->optim.clip_norm);
+    tsl_json_num(&j, "ema", o->optim.ema_decay);
+    tsl_json_close(&j, '}');
+    rc = tsl_json_end(&j, err);
+    *text = rc == 0 ? tsl_mem_strdup(j.text, err) : NULL;
+    tsl_json_fini(&j);
+    /* members on lines of their own, so that a difference shows as one of them */
+    for (char *p = *text; p && *p; p++)
+        if (*p == ',' && p[1] == ' ')
+            p[1] = '\n';
+    return *text ? 0 : TSL_ENOMEM;
+}
+
+/* What the data are, to fit the model to them: opened for a look. */
+static int look_at_data(struct tsl_trainer_opts *o, bool preset, struct tsl_err *err)
+{
+    struct tsl_loader *l;
+    struct tsl_loader_opts look = o->data;
+    look.no_thread = true;
+    int rc = tsl_loader_open(&l, &look, err);
+    if (rc < 0)
+        return rc;
+    rc = model_of(&o->model, tsl_loader_info(l, 0), preset, err);
+    tsl_loader_destroy(l);
+    return rc;
+}
+
+static int options_of(struct tsl_trainer_opts *o, char **identity, struct tsl_err *err)
+{
+    struct tsl_modelconfig unused;
+    const char *name = given.model ? given.model : "bert-tiny";
+    *o = (struct tsl_trainer_opts){
+        .accumulate = (uint32_t)given.accumulate,
+        .seed = ctrain_given.seed,
+        .bf16 = cli_choose("dtype", ctrain_given.dtype, "f32\0bf16\0") == 1,
+        .nthreads = cli_threads(ctrain_given.nthreads),
+        .run = ctrain_given.output,
+        .init = given.init,
+        .resume = given.resume,
+        .keep_last = given.keep,
+        .keep_every = given.keep_every,
+        .version = TSL_VERSION,
+    };
+    o->data = (struct tsl_loader_opts){
+        .sets = given.sets,
+        .nsets = given.nsets,
+        .seed = ctrain_given.seed,
+        .rows = ctrain_given.batch ? (uint32_t)ctrain_given.batch : 32,
+        .memory = ctrain_given.memory,
+        .data = { .objective = given.objective,
+                  .tokens_max = (uint32_t)ctrain_given.length,
+                  .truncate = given.truncate },
+    };
+    int rc = ctrain_config(&o->model, name, err);
+    if (rc == 0)
+        rc = look_at_data(o, tsl_modelconfig_preset(&unused, name), err);
+    if (rc == 0)
+        rc = optim_of(&o->optim, err);
+    if (rc == 0)
+        rc = tsl_schedule_parse(&o->schedule,
+                                given.schedule ? given.schedule : "linear:warmup=1%",
+                                given.steps, err);
+    if (rc == 0)
+        rc = identity_of(identity, o, err);
+    o->identity = *identity;
+    return rc;
+}
+
+/* ---- the run ---- */
+
+struct run {
+    struct tsl_trainer *t;
+    struct tsl_metrics metrics;
+    struct tsl_tbevents events;
+    bool files;
+    double began; /* of this process */
+    /* since the last measured step */
+    double since, waited;
+    uint64_t steps, tokens;
+    double loss;
+};
+
+static int open_files(struct run *r, struct tsl_err *err)
+{
+    char path[4096], name[300], host[128] = "host";
+    bool resumed = tsl_trainer_resumed(r->t);
+    uint64_t done = tsl_trainer_done(r->t);
+    double wall = (double)time(NULL);
+    snprintf(path, sizeof path, "%s/metrics.jsonl", ctrain_given.output);
+    int rc = tsl_metrics_open(&r->metrics, path, resumed, done, err);
+    if (rc < 0)
+        return rc;
+    r->files = true;
+    gethostname(host, sizeof host - 1);
+    tsl_tbevents_name(name, sizeof name, wall, host);
+    snprintf(path, sizeof path, "%s/%s", ctrain_given.output, name);
+    return tsl_tbevents_open(&r->events, path, false, done, wall, err);
+}
+
+/* Every log_every steps, and after the last. */
+static int measured(struct run *r, const struct tsl_trainer_out *out, struct tsl_err *err)
+{
+    double seconds = tsl_seconds() - r->since;
+    uint64_t done = tsl_trainer_done(r->t);
+    struct tsl_metric m[16];
+    size_t n = 0;
+#define METRIC(label, number)                                                            \
+    do {                                                                                 \
+        double value = (number);                                                         \
+        if (!isnan(value))                                                               \
+            m[n++] = (struct tsl_metric){ label, value };                                \
+    } while (0)
+    METRIC("loss", r->loss / (double)r->steps);
+    METRIC("mlm_loss", out->masked_loss);
+    METRIC("nsp_loss", out->pair_loss);
+    METRIC("lm_loss", out->label_loss);
+    METRIC("mlm_accuracy", out->masked_accuracy);
+    METRIC("lm_accuracy", out->label_accuracy);
+    METRIC("lr", out->lr);
+    METRIC("grad_norm", out->grad_norm);
+    METRIC("tokens", (double)tsl_trainer_tokens(r->t));
+    METRIC("tokens_per_s", (double)r->tokens / seconds);
+    METRIC("data_wait_s", r->waited / (double)r->steps);
+    METRIC("time", tsl_seconds() - r->began);
+#undef METRIC
+    now.loss = r->loss / (double)r->steps;
+    now.tokens_per_s = (double)r->tokens / seconds;
+    now.wait_share = r->waited / seconds;
+    if (ctrain_given.verbose && !ctrain_given.quiet)
+        cli_warn("step %" PRIu64 ": loss %.4f, %.0f tokens/s, data wait %.1f%%", done,
+                 now.loss, now.tokens_per_s, 100 * now.wait_share);
+    int rc = r->files ? tsl_metrics_put(&r->metrics, done, m, n, err) : 0;
+    if (rc == 0 && r->files)
+        rc = tsl_tbevents_put(&r->events, done, (double)time(NULL), m, n, err);
+    r->since = tsl_seconds();
+    r->waited = r->loss = 0;
+    r->steps = r->tokens = 0;
+    return rc;
+}
+
+static int save(struct run *r, struct tsl_err *err)
+{
+    if (!ctrain_given.output)
+        return 0;
+    int rc = tsl_metrics_sync(&r->metrics, err);
+    return rc < 0 ? rc : tsl_trainer_save(r->t, err);
+}
+
+static int steps(struct run *r, struct tsl_err *err)
+{
+    uint64_t every = given.save_every ? given.save_every : (given.steps + 9) / 10;
+    uint64_t log = given.log_every ? given.log_every : 1;
+    struct tsl_trainer_out out = { 0 };
+    bool saved = false;
+    int rc = 1;
+    while (rc == 1 && tsl_trainer_done(r->t) < given.steps && !stop_asked) {
+        rc = tsl_trainer_step(r->t, &out, err);
+        if (rc <= 0)
+            break;
+        uint64_t done = tsl_trainer_done(r->t);
+        now.step = done;
+        r->steps++;
+        r->loss += out.loss;
+        r->tokens += out.tokens;
+        r->waited += out.wait_seconds;
+        int now_rc = done % log == 0 || done == given.steps ? measured(r, &out, err) : 0;
+        saved = done % every == 0;
+        if (now_rc == 0 && saved)
+            now_rc = save(r, err);
+        if (now_rc < 0)
+            rc = now_rc;
+    }
+    if (rc < 0)
+        return rc;
+    if (rc == 0)
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "the data ended after step %" PRIu64 " of %" PRIu64,
+                           tsl_trainer_done(r->t), given.steps);
+    if (r->steps)
+        rc = measured(r, &out, err);
+    return rc < 0 || saved ? (rc < 0 ? rc : 0) : save(r, err);
+}
+
+static int write_stats(struct run *r, struct tsl_err *err)
+{
+    struct tsl_trainer_facts f;
+    struct tsl_json j = { 0 };
+    tsl_trainer_facts(r->t, &f);
+    if (!ctrain_given.stats)
+        return 0;
+    tsl_json_open(&j, NULL, '{');
+    tsl_json_str(&j, "tool", "ctrain");
+    tsl_json_u64(&j, "steps", tsl_trainer_done(r->t));
+    tsl_json_u64(&j, "tokens", tsl_trainer_tokens(r->t));
+    tsl_json_u64(&j, "parameters", f.nparameters);
+    tsl_json_u64(&j, "arena_bytes", f.arena_bytes);
+    tsl_json_u64(&j, "optimizer_bytes", f.state_bytes);
+    tsl_json_num(&j, "step_flops", f.flops);
+    tsl_json_num(&j, "loss", now.loss);
+    tsl_json_num(&j, "seconds", tsl_seconds() - r->began);
+    tsl_json_u64(&j, "peak_memory_bytes", cli_peak_rss());
+    tsl_json_close(&j, '}');
+    return cli_write_json(ctrain_given.stats, &j, err);
+}
+
+static void explain(const struct tsl_trainer *t, const struct tsl_trainer_opts *o)
+{
+    struct tsl_trainer_facts f;
+    char a[16], b[16], c[16];
+    tsl_trainer_facts(t, &f);
+    const struct tsl_trainset_info *info = tsl_loader_info(tsl_trainer_loader(t), 0);
+    printf(
+        "model: %zu parameters; a step's values take %s, the optimizer %s, gradients and "
+        "weights %s\n",
+        f.nparameters, cli_bytes(a, f.arena_bytes + f.scratch_bytes),
+        cli_bytes(b, f.state_bytes), cli_bytes(c, 8 * f.nparameters));
+    printf("data: %s, samples of %s, %" PRIu64 " of them, at most %" PRIu32
+           " tokens; %" PRIu64 " steps an epoch\n",
+           info->fields, info->objective, tsl_loader_samples(tsl_trainer_loader(t)),
+           info->tokens_max, f.epoch_steps);
+    printf("step: %" PRIu32 " samples in %" PRIu32 " batches, %.1f Gflop\n",
+           o->data.rows * (o->accumulate ? o->accumulate : 1),
+           o->accumulate ? o->accumulate : 1, f.flops * 1e-9);
+}
+
+/* DIR is a folder, without a run or with one that is gone on with. */
+static int prepare(const struct tsl_trainer_opts *o, struct tsl_err *err)
+{
+    struct tsl_ckpt k = { 0 };
+    if (!o->run || given.explain)
+        return 0;
+    if (mkdir(o->run, 0777) < 0 && !tsl_file_is_folder(o->run))
+        return tsl_err_sys(err, errno, "%s cannot be made", tsl_quote(o->run).s);
+    if (given.resume)
+        return 0;
+    int rc = tsl_ckpt_find(&k, o->run, err);
+    tsl_ckpt_close(&k);
+    if (rc == 0)
+        return 0;
+    if (given.force) {
+        if (rc < 0)
+            *err = (struct tsl_err){ 0 };
+        return tsl_ckpt_drop_after(o->run, 0, err);
+    }
+    return rc < 0 ? rc
+                  : tsl_err_set(err, TSL_EUSAGE,
+                                "%s has a run already: --resume goes on with it, --force "
+                                "begins anew",
+                                tsl_quote(o->run).s);
+}
+
+static int train(char **operands, size_t n, struct tsl_err *err)
+{
+    struct tsl_trainer_opts o;
+    struct run r = { .metrics = { TSL_FILE_INIT }, .began = tsl_seconds() };
+    char *identity = NULL, *profile;
+    for (size_t i = 0; i < n; i++)
+        take_set(NULL, operands[i], err);
+    if (!given.nsets)
+        cli_misuse(true, "no data: --data=SET says what to train on");
+    if (!given.steps)
+        cli_misuse(true, "how many steps? -n N");
+    if ((given.resume || given.force) && !ctrain_given.output)
+        cli_misuse(true, "--resume and --force need the folder of the run, -o DIR");
+    int rc = options_of(&o, &identity, err);
+    if (rc == 0)
+        rc = prepare(&o, err);
+    if (rc == 0)
+        rc = tsl_trainer_open(&r.t, &o, err);
+    if (rc < 0 || given.explain) {
+        if (rc == 0)
+            explain(r.t, &o);
+        goto out;
+    }
+    if (tsl_trainer_damaged(r.t))
+        cli_warn("passed over: %s", tsl_trainer_damaged(r.t));
+    if (tsl_trainer_resumed(r.t) && !ctrain_given.quiet)
+        cli_warn("going on from %s", tsl_trainer_resumed(r.t));
+    if (ctrain_given.output)
+        rc = open_files(&r, err);
+    if (rc < 0)
+        goto out;
+    tsl_graph_profile(tsl_trainer_graph(r.t), given.profile);
+    now.first = now.step = tsl_trainer_done(r.t);
+    now.began = r.since = tsl_seconds();
+    static struct tsl_progress progress;
+    cli_progress_say(say, NULL);
+    cli_progress_start(&progress,
+                       cli_progress_told(ctrain_given.progress, ctrain_given.quiet));
+    struct sigaction stop = { .sa_handler = ask_to_stop };
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+    rc = steps(&r, err);
+    cli_progress_stop();
+    if (rc == 0)
+        rc = write_stats(&r, err);
+    if (rc == 0 && given.profile &&
+        tsl_graph_profile_text(tsl_trainer_graph(r.t), &profile, err) == 0) {
+        fputs(profile, stderr);
+        tsl_mem_free(profile);
+    }
+    if (rc == 0 && stop_asked)
+        rc = tsl_err_set(err, TSL_EIO, "stopped after step %" PRIu64 " of %" PRIu64 "%s",
+                         tsl_trainer_done(r.t), given.steps,
+                         ctrain_given.output ? "; --resume goes on from there" : "");
+out:
+    if (r.files) {
+        int end = tsl_metrics_close(&r.metrics, rc < 0 ? NULL : err);
+        rc = rc < 0 ? rc : end;
+        end = tsl_tbevents_close(&r.events, rc < 0 ? NULL : err);
+        rc = rc < 0 ? rc : end;
+    }
+    tsl_trainer_destroy(r.t);
+    tsl_mem_free(identity);
+    return rc;
+}
+
+const struct ctrain_command ctrain_train = {
+    .name = "train",
+    .usage = "[train] [OPTION]... --data=SET -n STEPS -o DIR",
+    .summary = "Pretrain a model on samples: one machine, the same bits every time.",
+    .examples =
+        "Examples:\n"
+        "  ctrain --model=bert-mini --data=shards --steps=100000 --lr=1e-4 -o run\n"
+        "      BERT on the samples of cmask, in the shards of cshard\n"
+        "  ctrain --model=bert-mini --data=shards --steps=100000 --lr=1e-4 -o run "
+        "--resume\n"
+        "      the same, however it was interrupted\n"
+        "  ctrain --model=gpt2-small --data=en:.7 --data=zh:.3 --objective=clm -n 50000 "
+        "-o g\n"
+        "      a causal model on two sets, mixed\n",
+    .opts = opts,
+    .run = train,
+};
