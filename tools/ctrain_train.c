@@ -469,6 +469,7 @@ static void explain(const struct tsl_trainer *t, const struct tsl_trainer_opts *
     printf("step: %" PRIu32 " samples in %" PRIu32 " batches, %.1f Gflop\n",
            o->data.rows * (o->accumulate ? o->accumulate : 1),
            o->accumulate ? o->accumulate : 1, f.flops * 1e-9);
+    fflush(stdout);
 }
 
 /* DIR is a folder, without a run or with one that is gone on with. */

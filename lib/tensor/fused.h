@@ -6,6 +6,7 @@
 #define TSL_FUSED_H
 
 #include "tensor/gemm.h"
+#include "tensor/kernel_args.h"
 #include "tensor/op.h"
 #include "tensor/ops.h"
 
@@ -22,11 +23,9 @@ void tsl_fused_unary(const struct tsl_run *r, enum tsl_unary f, float *y, const 
                      size_t n);
 /* Does gemm have f? */
 bool tsl_fused_after(enum tsl_unary f, enum tsl_gemm_after *after);
-/* y = x with numbers dropped with probability p, the others divided by 1 - p; x is numbers
- * [first, first + n) of what the key drops from.  p 0: a copy. */
-void tsl_fused_drop(const struct tsl_run *r, float *y, const float *x, size_t n,
-                    uint64_t first, float p, uint64_t key);
 /* What decides which numbers a dropout site drops in this step. */
 uint64_t tsl_fused_drop_key(const struct tsl_draw *draw, uint64_t site);
+/* The same for the kernels. */
+struct tsl_dropout tsl_fused_dropout(const struct tsl_draw *draw, uint64_t site, double p);
 
 #endif

@@ -8,23 +8,11 @@ uint64_t tsl_fused_drop_key(const struct tsl_draw *draw, uint64_t site)
     return tsl_key_at128(&key, (struct tsl_u128){ draw->step, site });
 }
 
-/* A draw of 32 bits for number i. */
-static uint32_t draw_of(uint64_t key, uint64_t i)
+struct tsl_dropout tsl_fused_dropout(const struct tsl_draw *draw, uint64_t site, double p)
 {
-    uint64_t x = (i + 1) * 0x9e3779b97f4a7c15u ^ key;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return (uint32_t)(x >> 32 ^ x);
-}
-
-void tsl_fused_drop(const struct tsl_run *r, float *y, const float *x, size_t n,
-                    uint64_t first, float p, uint64_t key)
-{
-    (void)r;
-    float scale = 1 / (1 - p);
-    uint32_t below = (uint32_t)((double)p * 4294967296.0);
-    for (size_t i = 0; i < n; i++)
-        y[i] = p == 0 ? x[i] : draw_of(key, first + i) < below ? 0 : x[i] * scale;
+    struct tsl_key key = tsl_key_make(draw->seed, "dropout");
+    return tsl_dropout_make(p, tsl_key_at128(&key, (struct tsl_u128){ draw->step, site }),
+                            site);
 }
 
 /* ---- the operation ---- */
@@ -33,24 +21,23 @@ enum { DROP, SITE };
 enum { DROP_BLOCK = 16 << 10 };
 
 struct drop {
-    const struct tsl_run *r;
+    const struct tsl_kernels *k;
     float *y;
     const float *x;
-    float p;
-    uint64_t key;
+    struct tsl_dropout d;
 };
 
 static void drop_part(void *ctx, size_t from, size_t to)
 {
     const struct drop *d = ctx;
-    tsl_fused_drop(d->r, d->y + from, d->x + from, to - from, from, d->p, d->key);
+    d->k->dropout(d->y + from, d->x + from, to - from, &d->d, from);
 }
 
 static void drop_run(const struct tsl_node *n, const struct tsl_run *r)
 {
-    struct drop d = { r, tsl_tensor_f32(n->out[0]), tsl_tensor_f32(n->in[0]),
-                      (float)n->attr[DROP].f,
-                      tsl_fused_drop_key(r->draw, (uint64_t)n->attr[SITE].i) };
+    struct drop d = { r->kernels, tsl_tensor_f32(n->out[0]), tsl_tensor_f32(n->in[0]),
+                      tsl_fused_dropout(r->draw, (uint64_t)n->attr[SITE].i,
+                                        n->attr[DROP].f) };
     tsl_op_split(r, tsl_tensor_count(n->out[0]), DROP_BLOCK, drop_part, &d);
 }
 

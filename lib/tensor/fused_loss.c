@@ -1,48 +1,8 @@
 /* fused_loss.c - cross entropy, of logits that are there and of a layer whose logits never are
  * whole in memory. */
-#include <math.h>
 #include <string.h>
 
-#include "base/fixmath.h"
 #include "tensor/fused.h"
-
-/* ---- one row of logits ---- */
-
-struct row_loss {
-    double loss; /* -log softmax(x)[label], smoothed */
-    bool right;  /* no other logit is larger, and none before it as large */
-};
-
-/* Writes, unless to is NULL, the derivative times scale to to, which may be x. */
-static struct row_loss row_of(const struct tsl_kernels *k, const float *x, size_t n,
-                              int32_t label, double smoothing, double scale, float *to,
-                              float *e)
-{
-    size_t best = 0;
-    for (size_t i = 1; i < n; i++)
-        if (x[i] > x[best])
-            best = i;
-    float top = x[best];
-    double sum = 0, all = 0, at = (double)x[label];
-    k->affine(e, x, 1, -top, false, n);
-    k->unary[TSL_EXP](e, e, n);
-    for (size_t i = 0; i < n; i++)
-        sum += (double)e[i];
-    double lse = (double)top + tsl_fixmath_log(sum);
-    if (smoothing > 0) {
-        for (size_t i = 0; i < n; i++)
-            all += (double)x[i];
-        all /= (double)n;
-    }
-    struct row_loss r = { (1 - smoothing) * (lse - at) + smoothing * (lse - all),
-                          best == (size_t)label };
-    if (!to)
-        return r;
-    k->affine(to, e, (float)(scale / sum), (float)(-smoothing * scale / (double)n), false,
-              n);
-    to[label] -= (float)((1 - smoothing) * scale);
-    return r;
-}
 
 /* How many labels there are, or what the caller says; at least 1, so that none gives 0. */
 static double divisor(const int32_t *labels, size_t n, const struct tsl_tensor *said)
@@ -60,24 +20,25 @@ static double divisor(const int32_t *labels, size_t n, const struct tsl_tensor *
 enum { X, LABELS, SAID };
 enum { SMOOTHING };
 
+/* scratch: of each row its loss, and two numbers that its derivative needs */
 static void loss_run(const struct tsl_node *n, const struct tsl_run *r)
 {
     const struct tsl_tensor *x = n->in[X];
     const int32_t *labels = tsl_tensor_i32(n->in[LABELS]);
-    size_t rows = tsl_tensor_rows(x), cols = tsl_tensor_cols(x);
+    size_t rows = tsl_tensor_rows(x);
+    float *loss = r->scratch;
     double sum = 0;
+    r->kernels->cross_entropy(loss, loss + rows, tsl_tensor_f32(x), labels,
+                              (float)n->attr[SMOOTHING].f, rows, tsl_tensor_cols(x));
     for (size_t i = 0; i < rows; i++)
-        if (labels[i] >= 0)
-            sum += row_of(r->kernels, tsl_tensor_f32(x) + i * cols, cols, labels[i],
-                          n->attr[SMOOTHING].f, 0, NULL, r->scratch)
-                       .loss;
+        sum += (double)loss[i];
     *tsl_tensor_f32(n->out[0]) = (float)(sum / divisor(labels, rows, n->in[SAID]));
 }
 
 static size_t loss_scratch(const struct tsl_node *n, unsigned nthreads)
 {
     (void)nthreads;
-    return tsl_tensor_cols(n->in[X]) * sizeof(float);
+    return 3 * tsl_tensor_rows(n->in[X]) * sizeof(float);
 }
 
 /* in x, labels, denominator or NULL, dloss; out dx */
@@ -88,12 +49,12 @@ static void loss_back_run(const struct tsl_node *n, const struct tsl_run *r)
     size_t rows = tsl_tensor_rows(x), cols = tsl_tensor_cols(x);
     double scale =
         (double)*tsl_tensor_f32(n->in[SAID + 1]) / divisor(labels, rows, n->in[SAID]);
-    float *dx = tsl_tensor_f32(n->out[0]);
-    memset(dx, 0, rows * cols * sizeof *dx);
-    for (size_t i = 0; i < rows; i++)
-        if (labels[i] >= 0)
-            row_of(r->kernels, tsl_tensor_f32(x) + i * cols, cols, labels[i],
-                   n->attr[SMOOTHING].f, scale, dx + i * cols, r->scratch);
+    float *loss = r->scratch, smoothing = (float)n->attr[SMOOTHING].f;
+    r->kernels->cross_entropy(loss, loss + rows, tsl_tensor_f32(x), labels, smoothing,
+                              rows, cols);
+    r->kernels->cross_entropy_grad(tsl_tensor_f32(n->out[0]), tsl_tensor_f32(x),
+                                   loss + rows, labels, smoothing, (float)scale, rows,
+                                   cols);
 }
 
 static const struct tsl_op op_loss_backward = { .name = "cross entropy backward",
@@ -169,8 +130,9 @@ struct layer {
     float *picked;  /* [rows, k] */
     float *logits;  /* [rows, v] */
     float *dpicked; /* [rows, k] */
-    float *exps;    /* [parts of rows, v] */
-    double *loss;   /* [rows] */
+    float *loss;    /* [rows] */
+    float *stats;   /* [rows, 2] */
+    int32_t *label; /* [rows] */
     bool *right;    /* [rows] */
     void *gemm;
     double scale;
@@ -181,15 +143,14 @@ enum { ROWS_A_PART = 8 };
 static void layer_rows(void *ctx, size_t from, size_t to)
 {
     const struct layer *l = ctx;
-    const int32_t *labels = tsl_tensor_i32(l->n->in[LABELS]);
-    for (size_t i = from; i < to; i++) {
-        float *x = l->logits + i * l->v;
-        struct row_loss r =
-            row_of(l->r->kernels, x, l->v, labels[l->row[i]], 0, l->scale,
-                   l->dpicked ? x : NULL, l->exps + from / ROWS_A_PART * l->v);
-        l->loss[i] = r.loss;
-        l->right[i] = r.right;
-    }
+    float *x = l->logits + from * l->v;
+    l->r->kernels->cross_entropy(l->loss + from, l->stats + 2 * from, x, l->label + from,
+                                 0, to - from, l->v);
+    for (size_t i = from; i < to; i++) /* was the label's logit the largest? */
+        l->right[i] = l->logits[i * l->v + (size_t)l->label[i]] == l->stats[2 * i];
+    if (l->dpicked)
+        l->r->kernels->cross_entropy_grad(x, x, l->stats + 2 * from, l->label + from, 0,
+                                          (float)l->scale, to - from, l->v);
 }
 
 /* The three products of a layer, for the rows of one part. */
@@ -270,10 +231,11 @@ static size_t carve(struct layer *l, size_t all, size_t most, size_t **row, char
     } while (0)
     CARVE(*row, all);
     CARVE(l->loss, most);
+    CARVE(l->stats, 2 * most);
+    CARVE(l->label, most);
     CARVE(l->right, most);
     CARVE(l->picked, most * l->k);
     CARVE(l->dpicked, most * l->k);
-    CARVE(l->exps, (most + ROWS_A_PART - 1) / ROWS_A_PART * l->v);
     CARVE(l->logits, most * l->v);
 #undef CARVE
     l->gemm = scratch ? scratch + at : NULL;
@@ -324,13 +286,15 @@ static void layer_run(const struct tsl_node *n, const struct tsl_run *r)
     for (size_t at = 0; at < count; at += l.rows) {
         l.row = row + at;
         l.rows = count - at < most ? count - at : most;
-        for (size_t i = 0; i < l.rows; i++)
+        for (size_t i = 0; i < l.rows; i++) {
             memcpy(l.picked + i * l.k, l.x + l.row[i] * l.k, l.k * sizeof *l.picked);
+            l.label[i] = labels[l.row[i]];
+        }
         struct tsl_gemm logits = logits_of(&l, n->attr[MODE_BF16].i);
         tsl_gemm_run(&logits, r->pool, l.gemm);
         tsl_op_split(r, l.rows, ROWS_A_PART, layer_rows, &l);
         for (size_t i = 0; i < l.rows; i++) {
-            sum += l.loss[i];
+            sum += (double)l.loss[i];
             right += l.right[i];
         }
         if (l.dpicked)

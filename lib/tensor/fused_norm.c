@@ -1,5 +1,4 @@
 /* fused_norm.c - layer norm, alone and of a residual sum; RMS norm. */
-#include <math.h>
 #include <string.h>
 
 #include "tensor/fused.h"
@@ -10,10 +9,10 @@ enum { NORM_ROWS = 32 };
 
 enum { EPS, DROP, SITE };
 
-/* ---- plain loops ---- */
+/* ---- some rows ---- */
 
 struct norm {
-    const struct tsl_run *r;
+    const struct tsl_kernels *k;
     size_t cols;
     float *y, *mean, *rstd; /* mean NULL: RMS norm */
     const float *x, *w, *b;
@@ -21,76 +20,48 @@ struct norm {
     /* forward of a residual sum: sum = x + dropout(h), and the norm is of that */
     const float *h;
     float *sum;
-    float drop;
-    uint64_t key;
+    struct tsl_dropout d;
     /* backward */
     const float *dy, *dsum;
     float *dx, *dh, *dw_parts, *db_parts;
-    bool adds;
 };
 
 static void forward_rows(void *ctx, size_t from, size_t to)
 {
     const struct norm *n = ctx;
-    size_t cols = n->cols;
-    for (size_t r = from; r < to; r++) {
-        const float *x = n->x + r * cols;
-        float *y = n->y + r * cols;
-        if (n->h) {
-            float *sum = n->sum + r * cols;
-            tsl_fused_drop(n->r, sum, n->h + r * cols, cols, r * cols, n->drop, n->key);
-            n->r->kernels->binary[0](sum, sum, x, cols);
-            x = sum;
-        }
-        double mean = 0, square = 0;
-        for (size_t i = 0; i < cols && n->mean; i++)
-            mean += (double)x[i];
-        mean /= (double)cols;
-        for (size_t i = 0; i < cols; i++)
-            square += ((double)x[i] - mean) * ((double)x[i] - mean);
-        double rstd = 1 / sqrt(square / (double)cols + (double)n->eps);
-        if (n->mean)
-            n->mean[r] = (float)mean;
-        n->rstd[r] = (float)rstd;
-        for (size_t i = 0; i < cols; i++)
-            y[i] = (float)(((double)x[i] - mean) * rstd) * n->w[i] + (n->b ? n->b[i] : 0);
-    }
+    size_t cols = n->cols, rows = to - from, at = from * cols;
+    if (n->h)
+        n->k->residual_norm(n->y + at, n->sum + at, n->mean + from, n->rstd + from,
+                            n->x + at, n->h + at, &n->d, at, n->w, n->b, n->eps, rows,
+                            cols);
+    else if (n->mean)
+        n->k->layernorm(n->y + at, n->mean + from, n->rstd + from, n->x + at, n->w, n->b,
+                        n->eps, rows, cols);
+    else
+        n->k->rmsnorm(n->y + at, n->rstd + from, n->x + at, n->w, n->eps, rows, cols);
 }
 
 static void backward_rows(void *ctx, size_t from, size_t to)
 {
     const struct norm *n = ctx;
-    size_t cols = n->cols, part = from / NORM_ROWS;
-    float *dw = n->dw_parts + part * cols,
-          *db = n->db_parts ? n->db_parts + part * cols : NULL;
+    size_t cols = n->cols, rows = to - from, at = from * cols, part = from / NORM_ROWS;
+    float *dw = n->dw_parts + part * cols;
+    float *db = n->db_parts ? n->db_parts + part * cols : NULL;
     memset(dw, 0, cols * sizeof *dw);
     if (db)
         memset(db, 0, cols * sizeof *db);
-    for (size_t r = from; r < to; r++) {
-        const float *x = n->x + r * cols, *dy = n->dy + r * cols;
-        double mean = n->mean ? (double)n->mean[r] : 0, rstd = (double)n->rstd[r];
-        double a = 0, c = 0;
-        for (size_t i = 0; i < cols; i++) {
-            double xhat = ((double)x[i] - mean) * rstd,
-                   d = (double)dy[i] * (double)n->w[i];
-            a += d;
-            c += d * xhat;
-            dw[i] += (float)((double)dy[i] * xhat);
-            if (db)
-                db[i] += dy[i];
-        }
-        a = n->mean ? a / (double)cols : 0;
-        c /= (double)cols;
-        float *dx = n->dx + r * cols;
-        for (size_t i = 0; i < cols; i++) {
-            double xhat = ((double)x[i] - mean) * rstd,
-                   d = (double)dy[i] * (double)n->w[i];
-            double more = n->dsum ? (double)n->dsum[r * cols + i] : 0;
-            dx[i] = (float)((d - a - xhat * c) * rstd + more);
-        }
-        if (n->dh)
-            tsl_fused_drop(n->r, n->dh + r * cols, dx, cols, r * cols, n->drop, n->key);
-    }
+    if (n->dsum)
+        memcpy(n->dx + at, n->dsum + at, rows * cols * sizeof *n->dx);
+    if (!n->mean)
+        n->k->rmsnorm_grad(n->dx + at, dw, n->dy + at, n->x + at, n->rstd + from, n->w,
+                           n->dsum, rows, cols);
+    else if (n->dh)
+        n->k->residual_norm_grad(n->dx + at, n->dh + at, dw, db, n->dy + at, n->x + at,
+                                 n->mean + from, n->rstd + from, &n->d, at, n->w, n->dsum,
+                                 rows, cols);
+    else
+        n->k->layernorm_grad(n->dx + at, dw, db, n->dy + at, n->x + at, n->mean + from,
+                             n->rstd + from, n->w, n->dsum, rows, cols);
 }
 
 static size_t nparts(size_t rows)
@@ -118,7 +89,7 @@ static void back_run(const struct tsl_node *n, const struct tsl_run *r)
     size_t rows = tsl_tensor_rows(x), cols = tsl_tensor_cols(x);
     bool has_db = n->attr[HAS_DB].i, has_dh = n->attr[HAS_DH].i;
     struct norm w = {
-        .r = r,
+        .k = r->kernels,
         .cols = cols,
         .x = tsl_tensor_f32(x),
         .w = tsl_tensor_f32(n->in[B_W]),
@@ -129,12 +100,11 @@ static void back_run(const struct tsl_node *n, const struct tsl_run *r)
         .dx = tsl_tensor_f32(n->out[0]),
         .dh = has_dh ? tsl_tensor_f32(n->out[n->nout - 1]) : NULL,
         .dw_parts = r->scratch,
-        .drop = (float)n->attr[DROP].f,
     };
     if (has_db)
         w.db_parts = w.dw_parts + nparts(rows) * cols;
     if (has_dh)
-        w.key = tsl_fused_drop_key(r->draw, (uint64_t)n->attr[SITE].i);
+        w.d = tsl_fused_dropout(r->draw, (uint64_t)n->attr[SITE].i, n->attr[DROP].f);
     tsl_op_split(r, rows, NORM_ROWS, backward_rows, &w);
     add_parts(r, tsl_tensor_f32(n->out[1]), w.dw_parts, rows, cols);
     if (has_db)
@@ -187,7 +157,7 @@ static void norm_run(const struct tsl_node *n, const struct tsl_run *r)
 {
     const struct tsl_tensor *x = n->in[X];
     struct norm w = {
-        .r = r,
+        .k = r->kernels,
         .cols = tsl_tensor_cols(x),
         .x = tsl_tensor_f32(x),
         .w = tsl_tensor_f32(n->in[W]),
@@ -287,7 +257,7 @@ static void residual_run(const struct tsl_node *n, const struct tsl_run *r)
 {
     const struct tsl_tensor *x = n->in[X];
     struct norm w = {
-        .r = r,
+        .k = r->kernels,
         .cols = tsl_tensor_cols(x),
         .x = tsl_tensor_f32(x),
         .h = tsl_tensor_f32(n->in[H]),
@@ -298,8 +268,7 @@ static void residual_run(const struct tsl_node *n, const struct tsl_run *r)
         .mean = tsl_tensor_f32(n->out[2]),
         .sum = tsl_tensor_f32(n->out[3]),
         .eps = (float)n->attr[EPS].f,
-        .drop = (float)n->attr[DROP].f,
-        .key = tsl_fused_drop_key(r->draw, (uint64_t)n->attr[SITE].i),
+        .d = tsl_fused_dropout(r->draw, (uint64_t)n->attr[SITE].i, n->attr[DROP].f),
     };
     tsl_op_split(r, tsl_tensor_rows(x), NORM_ROWS, forward_rows, &w);
 }

@@ -1,14 +1,13 @@
 /* fused_softmax.c - softmax and its logarithm over the last axis. */
-#include <math.h>
 #include <string.h>
 
-#include "base/fixmath.h"
 #include "tensor/fused.h"
 
 enum { SOFT_ROWS = 16 };
 enum { LOGARITHM };
 
 struct soft {
+    const struct tsl_kernels *k;
     const float *x, *y, *dy;
     float *to;
     size_t cols;
@@ -18,45 +17,23 @@ struct soft {
 static void forward_rows(void *ctx, size_t from, size_t to)
 {
     const struct soft *s = ctx;
-    for (size_t r = from; r < to; r++) {
-        const float *x = s->x + r * s->cols;
-        float *y = s->to + r * s->cols, top = -INFINITY;
-        for (size_t i = 0; i < s->cols; i++)
-            top = x[i] > top ? x[i] : top;
-        double sum = 0;
-        for (size_t i = 0; i < s->cols && top > -INFINITY; i++)
-            sum += tsl_fixmath_exp((double)x[i] - (double)top);
-        double lse = sum > 0 ? (double)top + tsl_fixmath_log(sum) : 0;
-        for (size_t i = 0; i < s->cols; i++)
-            if (s->logarithm)
-                y[i] = (float)((double)x[i] - lse);
-            else
-                y[i] = sum > 0
-                           ? (float)(tsl_fixmath_exp((double)x[i] - (double)top) / sum)
-                           : 0;
-    }
+    size_t at = from * s->cols;
+    (s->logarithm ? s->k->log_softmax : s->k->softmax)(s->to + at, s->x + at, to - from,
+                                                       s->cols);
 }
 
-/* softmax: y (dy - sum(dy y)); its logarithm: dy - exp(y) sum(dy) */
 static void backward_rows(void *ctx, size_t from, size_t to)
 {
     const struct soft *s = ctx;
-    for (size_t r = from; r < to; r++) {
-        const float *y = s->y + r * s->cols, *dy = s->dy + r * s->cols;
-        float *dx = s->to + r * s->cols;
-        double sum = 0;
-        for (size_t i = 0; i < s->cols; i++)
-            sum += (double)dy[i] * (s->logarithm ? 1 : (double)y[i]);
-        for (size_t i = 0; i < s->cols; i++)
-            dx[i] =
-                (float)(s->logarithm ? (double)dy[i] - tsl_fixmath_exp((double)y[i]) * sum
-                                     : (double)y[i] * ((double)dy[i] - sum));
-    }
+    size_t at = from * s->cols;
+    (s->logarithm ? s->k->log_softmax_grad : s->k->softmax_grad)(
+        s->to + at, s->dy + at, s->y + at, false, to - from, s->cols);
 }
 
 static void back_run(const struct tsl_node *n, const struct tsl_run *r)
 {
-    struct soft s = { .y = tsl_tensor_f32(n->in[1]),
+    struct soft s = { .k = r->kernels,
+                      .y = tsl_tensor_f32(n->in[1]),
                       .dy = tsl_tensor_f32(n->in[0]),
                       .to = tsl_tensor_f32(n->out[0]),
                       .cols = tsl_tensor_cols(n->in[1]),
@@ -70,7 +47,8 @@ static const struct tsl_op op_softmax_backward = { .name = "softmax backward",
 
 static void softmax_run(const struct tsl_node *n, const struct tsl_run *r)
 {
-    struct soft s = { .x = tsl_tensor_f32(n->in[0]),
+    struct soft s = { .k = r->kernels,
+                      .x = tsl_tensor_f32(n->in[0]),
                       .to = tsl_tensor_f32(n->out[0]),
                       .cols = tsl_tensor_cols(n->in[0]),
                       .logarithm = n->attr[LOGARITHM].i };
