@@ -28,6 +28,7 @@ static struct {
     uint64_t steps, accumulate, save_every, keep, keep_every, log_every, vocab, layers,
         hidden, heads, intermediate;
     double lr, beta1, beta2, eps, decay, clip, dropout, ema;
+    int64_t doc_end;
     bool resume, force, truncate, explain, profile;
 } given = { .lr = -1,
             .beta1 = -1,
@@ -37,6 +38,7 @@ static struct {
             .clip = -1,
             .dropout = -1,
             .ema = -1,
+            .doc_end = -1,
             .keep = 3,
             .log_every = 10 };
 
@@ -296,6 +298,7 @@ static int options_of(struct tsl_trainer_opts *o, char **identity, struct tsl_er
         .rows = ctrain_given.batch ? (uint32_t)ctrain_given.batch : 32,
         .memory = ctrain_given.memory,
         .data = { .objective = given.objective,
+                  .doc_end = given.doc_end,
                   .tokens_max = (uint32_t)ctrain_given.length,
                   .truncate = given.truncate },
     };

@@ -26,6 +26,7 @@ bool tsl_fused_after(enum tsl_unary f, enum tsl_gemm_after *after);
 /* What decides which numbers a dropout site drops in this step. */
 uint64_t tsl_fused_drop_key(const struct tsl_draw *draw, uint64_t site);
 /* The same for the kernels. */
-struct tsl_dropout tsl_fused_dropout(const struct tsl_draw *draw, uint64_t site, double p);
+struct tsl_dropout tsl_fused_dropout(const struct tsl_draw *draw, uint64_t site,
+                                     double p);
 
 #endif
