@@ -151,32 +151,10 @@ static void destroy(struct tsl_optim *o)
 
 /* ---- means of rows and columns ---- */
 
-/* The sum of squares of g[n], each added to its col too. */
-static double row_squares(const float *restrict g, float scale, double *restrict col,
-                          size_t n)
-{
-    enum { LANES = 8 };
-    double sum[LANES] = { 0 }, all = 0;
-    size_t j = 0;
-    for (; j + LANES <= n; j += LANES)
-        for (unsigned k = 0; k < LANES; k++) {
-            double x = g[j + k] * scale, q = x * x;
-            col[j + k] += q;
-            sum[k] += q;
-        }
-    for (unsigned k = 0; j < n; j++, k++) {
-        double x = g[j] * scale, q = x * x;
-        col[j] += q;
-        sum[k] += q;
-    }
-    for (unsigned k = 0; k < LANES; k++)
-        all += sum[k];
-    return all;
-}
-
 static void sum_tile(void *ctx, unsigned i)
 {
     const struct adafactor *a = ctx;
+    const struct tsl_kernels *kernels = a->o->kernels;
     const struct tile *t = &a->tile[i];
     const struct shape *s = t->shape;
     size_t row = t->row_tile * s->tile_rows, col = t->col_tile * TILE_COLS;
@@ -190,7 +168,8 @@ static void sum_tile(void *ctx, unsigned i)
     for (size_t j = 0; j < cols; j++)
         col_sums[j] = 0;
     for (size_t r = 0; r < rows; r++)
-        row_sums[r] = row_squares(g + r * s->cols, (float)a->turn->scale, col_sums, cols);
+        row_sums[r] = kernels->adapt_squares(col_sums, g + r * s->cols,
+                                             (float)a->turn->scale, cols);
 }
 
 /* mean[n] = keep mean + (1 - keep) (sum over parts of sums[part][n] / of + eps1). */
@@ -233,23 +212,19 @@ static void update(const struct adafactor *a, const struct tsl_optim_slot *slot,
                    size_t at, size_t n, const float *restrict grad, float scale,
                    float *restrict u)
 {
+    const struct tsl_kernels *kernels = a->o->kernels;
     const struct shape *s = &a->shape[slot - a->o->slot];
     float eps1 = (float)a->o->opts.eps1;
     if (!s->mats) {
-        for (size_t i = 0; i < n; i++)
-            u[i] = slot->v[at + i];
-    } else {
-        for (size_t i = 0, k; i < n; i += k) { /* a row's part at a time */
-            size_t row = (at + i) / s->cols, col = (at + i) % s->cols;
-            k = s->cols - col < n - i ? s->cols - col : n - i;
-            float share = s->share[row];
-            const float *c = slot->c + row / s->rows * s->cols + col;
-            for (size_t j = 0; j < k; j++)
-                u[i + j] = share * c[j];
-        }
+        kernels->adapt_root(u, grad, scale, 1, slot->v + at, eps1, n);
+        return;
     }
-    for (size_t i = 0; i < n; i++)
-        u[i] = grad[i] * scale / sqrtf(u[i] + eps1);
+    for (size_t i = 0, k; i < n; i += k) { /* a row's part at a time */
+        size_t row = (at + i) / s->cols, col = (at + i) % s->cols;
+        const float *c = slot->c + row / s->rows * s->cols + col;
+        k = s->cols - col < n - i ? s->cols - col : n - i;
+        kernels->adapt_root(u + i, grad + i, scale, s->share[row], c, eps1, k);
+    }
 }
 
 static void measure_block(void *ctx, unsigned i)
@@ -310,21 +285,19 @@ static void apply(const struct tsl_optim *o, const struct tsl_optim_turn *turn,
     const struct adafactor *a = o->own;
     const struct tsl_optim_slot *slot = part->slot;
     const struct shape *s = &a->shape[slot - o->slot];
-    float b1 = (float)o->opts.beta1, a1 = (float)(1 - o->opts.beta1), u[PIECE];
+    struct tsl_step_adapt args = { .clip = s->clip,
+                                   .beta1 = (float)o->opts.beta1,
+                                   .rest1 = (float)(1 - o->opts.beta1),
+                                   .rate = s->rate,
+                                   .decay = s->decay };
+    float u[PIECE];
     (void)turn;
     for (size_t at = 0, n; at < part->n; at += n) {
+        size_t from = part->at + at;
         n = part->n - at < PIECE ? part->n - at : PIECE;
-        float *x = slot->param->value + part->at + at;
-        update(a, slot, part->at + at, n, part->grad + at, part->scale, u);
-        for (size_t i = 0; i < n; i++)
-            u[i] *= s->clip;
-        if (slot->m) {
-            float *m = slot->m + part->at + at;
-            for (size_t i = 0; i < n; i++)
-                u[i] = m[i] = b1 * m[i] + a1 * u[i];
-        }
-        for (size_t i = 0; i < n; i++)
-            x[i] -= s->rate * u[i] + s->decay * x[i];
+        update(a, slot, from, n, part->grad + at, part->scale, u);
+        o->kernels->adapt_apply(slot->param->value + from,
+                                slot->m ? slot->m + from : NULL, u, &args, n);
     }
 }
 

@@ -13,11 +13,9 @@ int tsl_ema_keep(struct tsl_optim *o, struct tsl_optim_slot *slot, struct tsl_er
 
 void tsl_ema_block(const struct tsl_optim *o, const struct tsl_optim_block *b)
 {
-    float keep = (float)o->opts.ema_decay, add = (float)(1 - o->opts.ema_decay);
-    const float *restrict x = b->slot->param->value + b->at;
-    float *restrict e = b->slot->ema + b->at;
-    for (size_t i = 0; i < b->n; i++)
-        e[i] = keep * e[i] + add * x[i];
+    double keep = o->opts.ema_decay;
+    o->kernels->step_average(b->slot->ema + b->at, b->slot->param->value + b->at,
+                             (float)keep, (float)(1 - keep), b->n);
 }
 
 static size_t hidden_bytes(const struct tsl_optim *o)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "tensor/kernels.h"
+
 struct job {
     float *grads;
     size_t n;
@@ -44,18 +46,7 @@ void tsl_grads_scale(const struct tsl_params *p, float by, struct tsl_pool *pool
 
 double tsl_grads_squares(const float *x, size_t n)
 {
-    enum { LANES = 16 };
-    double sum[LANES] = { 0 };
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (unsigned k = 0; k < LANES; k++)
-            sum[k] += (double)x[i + k] * x[i + k];
-    for (unsigned k = 0; i < n; i++, k++)
-        sum[k] += (double)x[i] * x[i];
-    for (unsigned half = LANES / 2; half; half /= 2)
-        for (unsigned k = 0; k < half; k++)
-            sum[k] += sum[k + half];
-    return sum[0];
+    return tsl_kernels()->step_squares(x, n);
 }
 
 double tsl_grads_clip(double norm, double most)

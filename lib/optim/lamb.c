@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "optim/optimcore.h"
 
+enum { PIECE = 1024 }; /* stays in the first-level cache */
+
 struct lamb {
     struct tsl_optim *o;
     const struct tsl_optim_turn *turn;
@@ -37,50 +39,32 @@ static void destroy(struct tsl_optim *o)
     tsl_mem_free(l);
 }
 
-struct factors {
-    float correct1, correct2, eps, decay;
-};
-
-static struct factors factors(const struct tsl_optim *o,
-                              const struct tsl_optim_turn *turn,
-                              const struct tsl_optim_slot *s)
+static struct tsl_step_adamw args_of(const struct tsl_optim *o,
+                                     const struct tsl_optim_turn *turn,
+                                     const struct tsl_optim_slot *s)
 {
-    return (struct factors){ (float)turn->correct1, (float)turn->correct2,
-                             (float)o->opts.eps, (float)s->decay };
-}
-
-static inline float update(const struct factors *f, float x, float m, float v)
-{
-    return f->correct1 * m / (sqrtf(v * f->correct2) + f->eps) + f->decay * x;
+    struct tsl_step_adamw args = tsl_adamw_args(o, turn);
+    args.scale = (float)turn->scale;
+    args.rate = (float)turn->correct1;
+    args.decay = (float)s->decay;
+    return args;
 }
 
 static void moments(void *ctx, unsigned i)
 {
-    enum { LANES = 8 };
     struct lamb *l = ctx;
-    const struct tsl_optim_opts *p = &l->o->opts;
+    const struct tsl_kernels *kernels = l->o->kernels;
     const struct tsl_optim_block *b = &l->o->block[i];
     const struct tsl_optim_slot *s = b->slot;
-    struct factors f = factors(l->o, l->turn, s);
-    float b1 = (float)p->beta1, a1 = (float)(1 - p->beta1);
-    float b2 = (float)p->beta2, a2 = (float)(1 - p->beta2);
-    float scale = (float)l->turn->scale;
-    const float *restrict x = s->param->value + b->at;
-    const float *restrict grad = s->param->grad + b->at;
-    float *restrict m = s->m + b->at, *restrict v = s->v + b->at;
-    double xx[LANES] = { 0 }, uu[LANES] = { 0 };
-    for (size_t j = 0; j < b->n; j++) {
-        float g = grad[j] * scale;
-        m[j] = b1 * m[j] + a1 * g;
-        v[j] = b2 * v[j] + a2 * g * g;
-        double u = update(&f, x[j], m[j], v[j]);
-        xx[j % LANES] += (double)x[j] * x[j];
-        uu[j % LANES] += u * u;
-    }
+    struct tsl_step_adamw args = args_of(l->o, l->turn, s);
+    float u[PIECE];
     l->squares[i].x = l->squares[i].u = 0;
-    for (unsigned k = 0; k < LANES; k++) {
-        l->squares[i].x += xx[k];
-        l->squares[i].u += uu[k];
+    for (size_t at = b->at, end = b->at + b->n, n; at < end; at += n) {
+        n = end - at < PIECE ? end - at : PIECE;
+        const float *x = s->param->value + at;
+        kernels->adapt_moments(u, x, s->m + at, s->v + at, s->param->grad + at, n, &args);
+        l->squares[i].x += kernels->step_squares(x, n);
+        l->squares[i].u += kernels->step_squares(u, n);
     }
 }
 
@@ -106,12 +90,10 @@ static void apply(const struct tsl_optim *o, const struct tsl_optim_turn *turn,
 {
     const struct lamb *l = o->own;
     const struct tsl_optim_slot *s = part->slot;
-    struct factors f = factors(o, turn, s);
-    float rate = (float)(turn->lr * s->lr * l->ratio[s - o->slot]);
-    float *restrict x = s->param->value + part->at;
-    const float *restrict m = s->m + part->at, *restrict v = s->v + part->at;
-    for (size_t i = 0; i < part->n; i++)
-        x[i] -= rate * update(&f, x[i], m[i], v[i]);
+    struct tsl_step_adamw args = args_of(o, turn, s);
+    float by = (float)(turn->lr * s->lr * l->ratio[s - o->slot]);
+    o->kernels->adapt_lamb(s->param->value + part->at, s->m + part->at, s->v + part->at,
+                           by, part->n, &args);
 }
 
 const struct tsl_optim_method tsl_optim_lamb = { .keep = tsl_adamw_keep,

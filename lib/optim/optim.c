@@ -232,6 +232,7 @@ int tsl_optim_create(struct tsl_optim **out, const struct tsl_params *params,
     o->opts = *opts;
     o->params = params;
     o->pool = pool;
+    o->kernels = tsl_kernels();
     o->method = methods[opts->kind];
     rc = make_slots(o, err);
     if (rc == 0)

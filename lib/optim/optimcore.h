@@ -4,6 +4,8 @@
 #define TSL_OPTIMCORE_H
 
 #include "optim/optim.h"
+#include "tensor/kernel_args.h"
+#include "tensor/kernels.h"
 
 /* A parameter that is trained. */
 struct tsl_optim_slot {
@@ -64,6 +66,7 @@ struct tsl_optim {
     struct tsl_optim_opts opts;
     const struct tsl_params *params;
     struct tsl_pool *pool;
+    const struct tsl_kernels *kernels;
     const struct tsl_optim_method *method;
     struct tsl_optim_slot *slot;
     size_t nslots;
@@ -101,8 +104,11 @@ void tsl_lookahead_block(const struct tsl_optim *o, const struct tsl_optim_block
 int tsl_ema_keep(struct tsl_optim *o, struct tsl_optim_slot *slot, struct tsl_err *err);
 void tsl_ema_block(const struct tsl_optim *o, const struct tsl_optim_block *b);
 
-/* adamw.c, for lamb.c too: 1 / (1 - beta^t), or 1 each. */
+/* adamw.c, for lamb.c too.  begin: the corrections 1 / (1 - beta^t), or 1 each.  args: what all
+ * parameters have in common. */
 int tsl_adamw_keep(struct tsl_optim *o, struct tsl_optim_slot *slot, struct tsl_err *err);
 void tsl_adamw_begin(struct tsl_optim *o, struct tsl_optim_turn *turn);
+struct tsl_step_adamw tsl_adamw_args(const struct tsl_optim *o,
+                                     const struct tsl_optim_turn *turn);
 
 #endif

@@ -12,23 +12,15 @@ static void apply(const struct tsl_optim *o, const struct tsl_optim_turn *turn,
 {
     const struct tsl_optim_slot *s = part->slot;
     double lr = turn->lr * s->lr;
-    float rate = (float)lr, decay = (float)(lr * s->decay), scale = part->scale;
-    float mu = (float)o->opts.momentum, ahead = o->opts.nesterov ? mu : 0;
-    float own = o->opts.nesterov ? 1 : 0; /* g itself in the step */
-    float *restrict x = s->param->value + part->at;
-    const float *restrict grad = part->grad;
-    if (!s->m) {
-        for (size_t i = 0; i < part->n; i++)
-            x[i] -= rate * (grad[i] * scale) + decay * x[i];
-        return;
-    }
-    float *restrict m = s->m + part->at;
-    float of_m = o->opts.nesterov ? ahead : 1;
-    for (size_t i = 0; i < part->n; i++) {
-        float g = grad[i] * scale;
-        m[i] = mu * m[i] + g;
-        x[i] -= rate * (own * g + of_m * m[i]) + decay * x[i];
-    }
+    float mu = (float)o->opts.momentum;
+    struct tsl_step_sgd args = { .scale = part->scale,
+                                 .momentum = mu,
+                                 .own = o->opts.nesterov ? 1 : 0,
+                                 .of_m = o->opts.nesterov ? mu : 1,
+                                 .rate = (float)lr,
+                                 .decay = (float)(lr * s->decay) };
+    o->kernels->step_sgd(s->param->value + part->at, s->m ? s->m + part->at : NULL,
+                         part->grad, part->n, &args);
 }
 
 const struct tsl_optim_method tsl_optim_sgd = { .keep = keep, .apply = apply };

@@ -47,4 +47,9 @@ struct tsl_step_sgd {
     float scale, momentum, own, of_m, rate, decay;
 };
 
+/* kernels.h, adapt_apply. */
+struct tsl_step_adapt {
+    float clip, beta1, rest1, rate, decay;
+};
+
 #endif

@@ -115,6 +115,24 @@ struct tsl_kernels {
      * added. */
     double (*step_squares)(const float *x, size_t n);
 
+    /* ---- adapt_body.h ---- */
+    /* m and v as in step_adamw; u = rate m / (sqrt(v correct2) + eps) + decay x. */
+    void (*adapt_moments)(float *u, const float *x, float *m, float *v, const float *grad,
+                          size_t n, const struct tsl_step_adamw *s);
+    /* x -= by u. */
+    void (*adapt_lamb)(float *x, const float *m, const float *v, float by, size_t n,
+                       const struct tsl_step_adamw *s);
+    /* col[i] += (grad[i] scale)^2, in double; their sum: 8 sums, the i-th of numbers i, i + 8,
+     * ..., then one after the other. */
+    double (*adapt_squares)(double *col, const float *grad, float scale, size_t n);
+    /* u = grad scale / sqrt(a c + eps). */
+    void (*adapt_root)(float *u, const float *grad, float scale, float a, const float *c,
+                       float eps, size_t n);
+    /* step = clip u;  where there is m: m = beta1 m + rest1 step, step = m;
+     * x -= rate step + decay x. */
+    void (*adapt_apply)(float *x, float *m, const float *u,
+                        const struct tsl_step_adapt *s, size_t n);
+
     /* ---- gemm_body.h; for gemm.c alone ---- */
     unsigned gemm_rows, gemm_cols; /* of a panel of a, and of b */
     void (*gemm_pack)(float *to, const struct tsl_gemm_source *s);

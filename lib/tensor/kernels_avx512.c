@@ -1,4 +1,5 @@
 /* kernels_avx512.c - the kernels, for processors with AVX-512. */
+#include "tensor/adapt_body.h"
 #include "tensor/attention_body.h"
 #include "tensor/elementwise_body.h"
 #include "tensor/kernels_tables.h"
@@ -17,5 +18,6 @@ const struct tsl_kernels tsl_kernels_avx512 = {
     ROWS_MEMBERS,
     DROPOUT_MEMBERS,
     STEP_MEMBERS,
+    ADAPT_MEMBERS,
 };
 #endif

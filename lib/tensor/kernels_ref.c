@@ -1,6 +1,7 @@
 /* kernels_ref.c - the kernels, in plain C. */
 #include "tensor/kernels_tables.h"
 #define TSL_SIMD_PLAIN
+#include "tensor/adapt_body.h"
 #include "tensor/attention_body.h"
 #include "tensor/elementwise_body.h"
 #include "tensor/gemm_body.h"
@@ -16,4 +17,5 @@ const struct tsl_kernels tsl_kernels_ref = {
     ROWS_MEMBERS,
     DROPOUT_MEMBERS,
     STEP_MEMBERS,
+    ADAPT_MEMBERS,
 };

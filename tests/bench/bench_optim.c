@@ -122,7 +122,7 @@ int main(int argc, char **argv)
     o.ema_decay = .999;
     measure("adamw, ema", o, 40, &p, pool);
     measure("lamb", tsl_optim_defaults(TSL_OPTIM_LAMB), 44, &p, pool);
-    measure("adafactor", tsl_optim_defaults(TSL_OPTIM_ADAFACTOR), 28, &p, pool);
+    measure("adafactor", tsl_optim_defaults(TSL_OPTIM_ADAFACTOR), 24, &p, pool);
     measure("lion", tsl_optim_defaults(TSL_OPTIM_LION), 24, &p, pool);
     measure("sgd", tsl_optim_defaults(TSL_OPTIM_SGD), 16, &p, pool);
     tsl_pool_destroy(pool);
