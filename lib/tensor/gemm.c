@@ -10,7 +10,11 @@
 
 /* Parts of the chains, and what is packed at a time.  A panel of a (8 rows of 512 floats) is to
  * stay in the first level of caches, panels of b and what of a is packed in the second. */
-enum { LINES_MAX = 512, B_FLOATS = 128 << 10, A_FLOATS = 64 << 10 };
+enum { LINES_MAX = 512, B_FLOATS = 128 << 10, A_FLOATS = 128 << 10 };
+
+/* Panels lie this much further apart than they must, so that as many as are written at a time
+ * do not fall on the same lines of a cache. */
+enum { PANEL_GAP = 16 };
 
 /* How a product is cut.  Only row_parts and col_parts know how many threads there are. */
 struct plan {
@@ -52,12 +56,13 @@ static struct plan plan_buffers(const struct tsl_gemm *g)
     p.nlines = size_max(1, div_up(g->k, size_max(1, p.lines)));
     p.cols = size_max(width, B_FLOATS / size_max(1, p.lines) / width * width);
     p.cols = size_min(p.cols, round_up(size_max(1, g->n), 16));
-    p.b_floats = round_up(p.lines * p.cols, 16);
+    p.b_floats = div_up(p.cols, width) * (p.lines * width + PANEL_GAP);
     if (g->a_col != 1 || g->multiply != TSL_GEMM_F32) {
         p.rows_packed =
             size_max(height, A_FLOATS / size_max(1, p.lines) / height * height);
         p.rows_packed = size_min(p.rows_packed, round_up(size_max(1, g->m), height));
-        p.a_floats = round_up(p.lines * p.rows_packed, 16);
+        p.a_floats = p.rows_packed / height * (p.lines * height + PANEL_GAP);
+        p.a_floats = round_up(p.a_floats, 16);
     }
     return p;
 }
@@ -122,6 +127,7 @@ static void pack_b(const struct job *job, const float *b, size_t line, size_t li
         .lines = lines,
         .items = cols,
         .width = job->plan.kernels->gemm_cols,
+        .panel = lines * job->plan.kernels->gemm_cols + PANEL_GAP,
         .unit = 16,
         .bf16 = g->multiply == TSL_GEMM_BF16,
     };
@@ -149,6 +155,7 @@ static void run_rows(const struct job *job, struct tsl_gemm_block *block, const 
                 .lines = block->k,
                 .items = block->m,
                 .width = height,
+                .panel = height * block->k + PANEL_GAP,
                 .unit = height,
                 .bf16 = g->multiply == TSL_GEMM_BF16,
             };
@@ -156,8 +163,10 @@ static void run_rows(const struct job *job, struct tsl_gemm_block *block, const 
             block->a = a_packed;
             block->a_row = 1;
             block->a_col = (ptrdiff_t)height;
-            block->a_panel = (ptrdiff_t)(height * block->k);
+            block->a_panel = (ptrdiff_t)s.panel;
         }
+        block->next_other = (p->rows_packed ? (ptrdiff_t)block->k : g->a_row) * 4;
+        block->next_tile = 2 * block->next_other;
         p->kernels->gemm_block(block);
         block->c += (ptrdiff_t)block->m * g->c_row;
         if (block->before)
@@ -186,6 +195,7 @@ static void run_item(const struct job *job, size_t index, float *b_packed,
         if (p->nlines > 1 || packed->b != b || packed->col != col)
             pack_b(job, b, line, block.k, col, block.n, b_packed);
         *packed = (struct packed){ b, col };
+        block.b_panel = block.k * p->kernels->gemm_cols + PANEL_GAP;
         block.c = g->c + o * s->c_outer + i * s->c_inner + (ptrdiff_t)row * g->c_row +
                   (ptrdiff_t)col;
         block.c_row = g->c_row;

@@ -17,6 +17,7 @@ struct tsl_gemm_source {
     ptrdiff_t line, item;
     size_t lines, items;
     size_t width; /* of a panel */
+    size_t panel; /* floats from a panel to the next, at least lines * width */
     size_t unit;  /* the last panel is filled up with zeros to a multiple of this */
     bool bf16;
 };
@@ -27,6 +28,7 @@ struct tsl_gemm_block {
     const float *a; /* packed or not: rows of a panel are a_row apart, panels a_panel */
     ptrdiff_t a_row, a_col, a_panel;
     const float *b; /* packed */
+    size_t b_panel;
     float *c;
     ptrdiff_t c_row;
     bool from_c; /* or from 0 */
@@ -35,8 +37,9 @@ struct tsl_gemm_block {
     enum tsl_gemm_after after;
     float *before;
     ptrdiff_t before_row;
-    /* What to fetch into the caches meanwhile, in bytes. */
-    ptrdiff_t next_tile, next_step, next_other;
+    /* What to fetch into the second level of caches meanwhile: two rows of the panel of a that
+     * comes, for each tile the next two.  In bytes. */
+    ptrdiff_t next_tile, next_other;
 };
 
 #endif

@@ -33,7 +33,7 @@
  * last vector, 1 to 16. */
 V16_INLINE void gemm_tile(const struct tsl_gemm_block *g, unsigned rows, unsigned vecs,
                           const float *a, const float *b, float *c, const float *bias,
-                          unsigned lanes, uintptr_t next)
+                          unsigned lanes, uintptr_t next, uintptr_t next_c)
 {
     ptrdiff_t row = g->a_row, step = g->a_col, c_row = g->c_row;
     const float *a4 = rows > 4 ? a + 4 * row : a;
@@ -95,10 +95,21 @@ V16_INLINE void gemm_tile(const struct tsl_gemm_block *g, unsigned rows, unsigne
     b0 = b1 = b2 = v16_set(0);
     GEMM_EACH_ROW(GEMM_LOAD)
     size_t k = g->k;
+    unsigned fetched = 0;
     for (; k >= 16; k -= 16) {
         __builtin_prefetch((const void *)next, 0, 2);
         __builtin_prefetch((const void *)(next + g->next_other), 0, 2);
-        next += g->next_step;
+        next += 64;
+        if (fetched < rows) {
+            __builtin_prefetch((const void *)next_c, 1, 3);
+            if (GEMM_VECS == 3) {
+                __builtin_prefetch((const void *)(next_c + 64), 1, 3);
+                __builtin_prefetch((const void *)(next_c + 128), 1, 3);
+            }
+            __builtin_prefetch((const void *)(next_c + 64 * GEMM_VECS - 4), 1, 3);
+            next_c += (uintptr_t)c_row * sizeof *c;
+            fetched++;
+        }
         for (unsigned i = 0; i < 4; i++) {
             GEMM_STEP
             GEMM_STEP
@@ -152,17 +163,19 @@ V16_INLINE void gemm_rows(const struct tsl_gemm_block *g, unsigned rows, const f
 {
     enum { WIDTH = GEMM_VECS * V16 };
     const float *b = g->b, *bias = g->bias;
+    uintptr_t below = (uintptr_t)(c + rows * g->c_row);
     for (size_t j = 0; j < g->n; j += WIDTH) {
         size_t left = g->n - j;
         unsigned lanes = left % V16 ? (unsigned)(left % V16) : V16;
+        uintptr_t next_c = left > WIDTH ? (uintptr_t)(c + WIDTH) : below;
         if (left > 2 * V16 && GEMM_VECS > 2)
             gemm_tile(g, rows, GEMM_VECS > 2 ? 3 : 1, a, b, c, bias,
-                      left < WIDTH ? lanes : V16, next);
+                      left < WIDTH ? lanes : V16, next, next_c);
         else if (left > V16 && GEMM_VECS > 1)
-            gemm_tile(g, rows, GEMM_VECS > 1 ? 2 : 1, a, b, c, bias, lanes, next);
+            gemm_tile(g, rows, GEMM_VECS > 1 ? 2 : 1, a, b, c, bias, lanes, next, next_c);
         else
-            gemm_tile(g, rows, 1, a, b, c, bias, left < V16 ? lanes : V16, next);
-        b += g->k * WIDTH;
+            gemm_tile(g, rows, 1, a, b, c, bias, left < V16 ? lanes : V16, next, next_c);
+        b += g->b_panel;
         c += WIDTH;
         if (bias)
             bias += WIDTH;
@@ -271,73 +284,100 @@ V16_INLINE void gemm_transpose(v16 *r)
 }
 #endif
 
-/* 16 lines or fewer of items side by side, into a panel. */
-V16_INLINE void gemm_pack_straight(float *to, const float *from, ptrdiff_t line,
-                                   size_t lines, size_t items, size_t width, bool bf16)
-{
-    for (size_t k = 0; k < lines; k++, from += line, to += width)
-        for (size_t j = 0; j < width; j += V16) {
-            unsigned room = width - j < V16 ? (unsigned)(width - j) : V16;
-            size_t left = items > j ? items - j : 0;
-            v16 x = v16_load_n(from + j, left < room ? (unsigned)left : room);
-            v16_store_n(to + j, bf16 ? gemm_bf16(x) : x, room);
-        }
-}
-
-/* The same of items that lie apart, whose lines lie side by side. */
-V16_INLINE void gemm_pack_turned(float *to, const float *from, ptrdiff_t item,
-                                 size_t lines, size_t items, size_t width, bool bf16)
+/* One line of a panel, of items side by side; width is a constant where it can be. */
+V16_INLINE void gemm_pack_line(float *to, const float *from, size_t items, size_t width,
+                               bool bf16, uintptr_t ahead)
 {
     for (size_t j = 0; j < width; j += V16) {
         unsigned room = width - j < V16 ? (unsigned)(width - j) : V16;
-        v16 r[16];
-        for (unsigned i = 0; i < 16; i++) {
-            r[i] = v16_set(0);
-            if (i < room && j + i < items)
-                r[i] = v16_load_n(from + (ptrdiff_t)(j + i) * item, (unsigned)lines);
-        }
-        gemm_transpose(r);
-        for (size_t k = 0; k < lines; k++)
-            v16_store_n(to + k * width + j, bf16 ? gemm_bf16(r[k]) : r[k], room);
+        size_t left = items > j ? items - j : 0;
+        v16 x = v16_load_n(from + j, left < room ? (unsigned)left : room);
+        v16_store_n(to + j, bf16 ? gemm_bf16(x) : x, room);
+        __builtin_prefetch((const void *)(ahead + j * sizeof *from), 0, 2);
     }
 }
 
-static void gemm_pack_any(float *to, const float *from, ptrdiff_t line, ptrdiff_t item,
-                          size_t lines, size_t items, size_t width, bool bf16)
+/* Line after line, as they lie in memory. */
+V16_INLINE void gemm_pack_lines(float *to, const struct tsl_gemm_source *s, size_t width,
+                                bool bf16)
 {
-    for (size_t k = 0; k < lines; k++)
+    enum { AHEAD = 8 };
+    size_t rest = s->items % width, full = s->items - rest;
+    size_t rest_width = (rest + s->unit - 1) / s->unit * s->unit;
+    for (size_t k = 0; k < s->lines; k++) {
+        const float *from = s->from + (ptrdiff_t)k * s->line;
+        uintptr_t ahead = (uintptr_t)(from + AHEAD * s->line);
+        float *at = to + k * width;
+        for (size_t j = 0; j < full; j += width, at += s->panel)
+            gemm_pack_line(at, from + j, width, width, bf16, ahead + j * sizeof *from);
+        if (rest)
+            gemm_pack_line(at - k * width + k * rest_width, from + full, rest, rest_width,
+                           bf16, ahead);
+    }
+}
+
+/* 16 items or fewer of a panel, whose lines lie side by side. */
+V16_INLINE void gemm_pack_turned(float *to, const struct tsl_gemm_source *s,
+                                 const float *from, size_t items, unsigned room,
+                                 size_t width)
+{
+    for (size_t k = 0; k < s->lines; k += V16) {
+        unsigned lines = s->lines - k < V16 ? (unsigned)(s->lines - k) : V16;
+        v16 r[16];
+        for (unsigned i = 0; i < 16; i++) {
+            r[i] = v16_set(0);
+            if (i >= items)
+                continue;
+            const float *item = from + (ptrdiff_t)i * s->item + k;
+            r[i] = lines == V16 ? v16_load(item) : v16_load_n(item, lines);
+            __builtin_prefetch((const void *)(uintptr_t)(item + 16 * s->item), 0, 2);
+        }
+        gemm_transpose(r);
+        for (unsigned i = 0; i < lines; i++)
+            v16_store_n(to + (k + i) * width, s->bf16 ? gemm_bf16(r[i]) : r[i], room);
+    }
+}
+
+static void gemm_pack_any(float *to, const struct tsl_gemm_source *s, const float *from,
+                          size_t items, size_t width)
+{
+    for (size_t k = 0; k < s->lines; k++)
         for (size_t j = 0; j < width; j++) {
-            float x = j < items ? from[(ptrdiff_t)k * line + (ptrdiff_t)j * item] : 0;
-            if (bf16) {
-                float all[16];
-                v16_store(all, gemm_bf16(v16_set(x)));
-                x = all[0];
-            }
-            to[k * width + j] = x;
+            float all[16] = { 0 };
+            if (j < items)
+                all[0] = from[(ptrdiff_t)k * s->line + (ptrdiff_t)j * s->item];
+            if (s->bf16)
+                v16_store(all, gemm_bf16(v16_load(all)));
+            to[k * width + j] = all[0];
         }
 }
 
 static void gemm_pack(float *to, const struct tsl_gemm_source *s)
 {
-    for (size_t k = 0; k < s->lines; k += V16) {
-        size_t lines = s->lines - k < V16 ? s->lines - k : V16;
-        for (size_t j = 0; j < s->items; j += s->width) {
-            size_t items = s->items - j < s->width ? s->items - j : s->width;
-            size_t width = (items + s->unit - 1) / s->unit * s->unit;
-            const float *from = s->from + (ptrdiff_t)k * s->line + (ptrdiff_t)j * s->item;
-            float *at = to + j * s->lines + k * width;
-            if (s->item == 1 && width == GEMM_VECS * V16 && items == width)
-                gemm_pack_straight(at, from, s->line, lines, GEMM_VECS * V16,
-                                   GEMM_VECS * V16, s->bf16);
-            else if (s->item == 1 && width == GEMM_ROWS && items == width)
-                gemm_pack_straight(at, from, s->line, lines, GEMM_ROWS, GEMM_ROWS,
-                                   s->bf16);
-            else if (s->item == 1)
-                gemm_pack_straight(at, from, s->line, lines, items, width, s->bf16);
-            else if (s->line == 1)
-                gemm_pack_turned(at, from, s->item, lines, items, width, s->bf16);
+    if (s->item == 1) {
+        if (s->width == GEMM_ROWS)
+            gemm_pack_lines(to, s, GEMM_ROWS, s->bf16);
+        else
+            gemm_pack_lines(to, s, GEMM_VECS * V16, s->bf16);
+        return;
+    }
+    for (size_t j = 0; j < s->items; j += s->width, to += s->panel) {
+        size_t items = s->items - j < s->width ? s->items - j : s->width;
+        size_t width = (items + s->unit - 1) / s->unit * s->unit;
+        const float *from = s->from + (ptrdiff_t)j * s->item;
+        if (s->line != 1) {
+            gemm_pack_any(to, s, from, items, width);
+            continue;
+        }
+        for (size_t i = 0; i < width; i += V16) {
+            unsigned room = width - i < V16 ? (unsigned)(width - i) : V16;
+            size_t left = items > i ? items - i : 0;
+            if (left >= V16 && room == V16)
+                gemm_pack_turned(to + i, s, from + (ptrdiff_t)i * s->item, V16, V16,
+                                 width);
             else
-                gemm_pack_any(at, from, s->line, s->item, lines, items, width, s->bf16);
+                gemm_pack_turned(to + i, s, from + (ptrdiff_t)i * s->item, left, room,
+                                 width);
         }
     }
 }
