@@ -80,10 +80,18 @@ struct tsl_tensor *tsl_fused_product(struct tsl_graph *g, struct tsl_tensor *a,
 
 bool tsl_fused_after(enum tsl_unary f, enum tsl_gemm_after *after)
 {
-    if (f != TSL_RELU)
-        return false;
-    *after = TSL_GEMM_RELU;
-    return true;
+    switch (f) {
+    case TSL_RELU: *after = TSL_GEMM_RELU; return true;
+    case TSL_LEAKY_RELU: *after = TSL_GEMM_LEAKY_RELU; return true;
+    case TSL_GELU_ERF: *after = TSL_GEMM_GELU_ERF; return true;
+    case TSL_GELU_TANH: *after = TSL_GEMM_GELU_TANH; return true;
+    case TSL_GELU_SIGMOID: *after = TSL_GEMM_GELU_SIGMOID; return true;
+    case TSL_SWISH: *after = TSL_GEMM_SWISH; return true;
+    case TSL_SQUAREPLUS: *after = TSL_GEMM_SQUAREPLUS; return true;
+    case TSL_TANH: *after = TSL_GEMM_TANH; return true;
+    case TSL_SIGMOID: *after = TSL_GEMM_SIGMOID; return true;
+    default: return false;
+    }
 }
 
 static struct tsl_gemm linear_of(const struct tsl_node *n)

@@ -8,9 +8,9 @@
 #include "tensor/gemm_block.h"
 #include "tensor/kernels.h"
 
-/* Parts of the chains, and what is packed at a time.  A panel of a (8 rows of 512 floats) is to
+/* Parts of the chains, and what is packed at a time.  A panel of a (8 rows of 256 floats) is to
  * stay in the first level of caches, panels of b and what of a is packed in the second. */
-enum { LINES_MAX = 512, B_FLOATS = 128 << 10, A_FLOATS = 128 << 10 };
+enum { LINES_MAX = 256, B_FLOATS = 128 << 10, A_FLOATS = 64 << 10 };
 
 /* Panels lie this much further apart than they must, so that as many as are written at a time
  * do not fall on the same lines of a cache. */
@@ -24,6 +24,18 @@ struct plan {
     size_t cols, col_parts;    /* likewise */
     size_t rows_packed;        /* at a time; 0: a is read where it lies */
     size_t a_floats, b_floats; /* a worker's buffers */
+};
+
+static const enum tsl_unary after_is[TSL_GEMM_AFTERS] = {
+    [TSL_GEMM_RELU] = TSL_RELU,
+    [TSL_GEMM_LEAKY_RELU] = TSL_LEAKY_RELU,
+    [TSL_GEMM_GELU_ERF] = TSL_GELU_ERF,
+    [TSL_GEMM_GELU_TANH] = TSL_GELU_TANH,
+    [TSL_GEMM_GELU_SIGMOID] = TSL_GELU_SIGMOID,
+    [TSL_GEMM_SWISH] = TSL_SWISH,
+    [TSL_GEMM_SQUAREPLUS] = TSL_SQUAREPLUS,
+    [TSL_GEMM_TANH] = TSL_TANH,
+    [TSL_GEMM_SIGMOID] = TSL_SIGMOID,
 };
 
 static size_t size_min(size_t a, size_t b)
@@ -202,7 +214,8 @@ static void run_item(const struct job *job, size_t index, float *b_packed,
         block.from_c = g->add || part > 0;
         if (last) {
             block.bias = g->bias ? g->bias + col : NULL;
-            block.after = g->after;
+            if (g->after != TSL_GEMM_PLAIN)
+                block.after = p->kernels->unary[after_is[g->after]];
             block.before_row = g->before_row;
             if (g->before)
                 block.before = g->before + o * s->before_outer + i * s->before_inner +

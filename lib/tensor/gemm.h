@@ -18,10 +18,19 @@
 struct tsl_kernels;
 struct tsl_pool;
 
-/* What becomes of a finished element.  The functions are those of tensor/vecmath.h. */
+/* What becomes of a finished element: tensor/unary.h has what they are. */
 enum tsl_gemm_after {
     TSL_GEMM_PLAIN, /* nothing */
-    TSL_GEMM_RELU,  /* 0 where it is below 0 */
+    TSL_GEMM_RELU,
+    TSL_GEMM_LEAKY_RELU,
+    TSL_GEMM_GELU_ERF,
+    TSL_GEMM_GELU_TANH,
+    TSL_GEMM_GELU_SIGMOID,
+    TSL_GEMM_SWISH,
+    TSL_GEMM_SQUAREPLUS,
+    TSL_GEMM_TANH,
+    TSL_GEMM_SIGMOID,
+    TSL_GEMM_AFTERS
 };
 
 /* How a and b are multiplied; sums are of floats always. */

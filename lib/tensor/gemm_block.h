@@ -9,8 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "tensor/gemm.h"
-
 /* What is to be packed: element (line, item) is from[line * .line + item * .item]. */
 struct tsl_gemm_source {
     const float *from;
@@ -34,7 +32,7 @@ struct tsl_gemm_block {
     bool from_c; /* or from 0 */
     /* The last part: what follows the chains. */
     const float *bias;
-    enum tsl_gemm_after after;
+    void (*after)(float *y, const float *x, size_t n); /* NULL: nothing */
     float *before;
     ptrdiff_t before_row;
     /* What to fetch into the second level of caches meanwhile: two rows of the panel of a that

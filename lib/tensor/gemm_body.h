@@ -130,30 +130,17 @@ V16_INLINE void gemm_tile(const struct tsl_gemm_block *g, unsigned rows, unsigne
     GEMM_EACH_ROW(GEMM_STORE)
 }
 
-/* What becomes of finished rows. */
-V16_INLINE v16 gemm_after(v16 x, enum tsl_gemm_after after)
-{
-    switch (after) {
-    case TSL_GEMM_RELU: return v16_max(v16_set(0), x);
-    case TSL_GEMM_PLAIN: break;
-    }
-    return x;
-}
-
+/* What becomes of finished rows, while they are in a cache. */
 static void gemm_finish(const struct tsl_gemm_block *g, size_t rows, float *c,
                         float *before)
 {
-    for (size_t i = 0; i < rows; i++) {
-        for (size_t j = 0; j < g->n; j += V16) {
-            unsigned lanes = g->n - j < V16 ? (unsigned)(g->n - j) : V16;
-            v16 x = v16_load_n(c + j, lanes);
-            if (before)
-                v16_store_n(before + j, x, lanes);
-            v16_store_n(c + j, gemm_after(x, g->after), lanes);
-        }
-        c += g->c_row;
-        if (before)
+    for (size_t i = 0; i < rows; i++, c += g->c_row) {
+        if (before) {
+            memcpy(before, c, g->n * sizeof *c);
             before += g->before_row;
+        }
+        if (g->after)
+            g->after(c, c, g->n);
     }
 }
 
@@ -222,7 +209,7 @@ static void gemm_block(const struct tsl_gemm_block *g)
                 to += (ptrdiff_t)n * g->c_row;
             }
         }
-        if (g->after != TSL_GEMM_PLAIN || before)
+        if (g->after || before)
             gemm_finish(g, rows, c, before);
         c += GEMM_ROWS * g->c_row;
         if (before)
