@@ -30,6 +30,19 @@ static double now(void)
 
 enum { CHAINS = 12, PEAK_STEPS = 1 << 19 };
 
+#define STEPS                                                                            \
+    STEP(a)                                                                              \
+    STEP(b)                                                                              \
+    STEP(c)                                                                              \
+    STEP(d)                                                                              \
+    STEP(e)                                                                              \
+    STEP(f)                                                                              \
+    STEP(g)                                                                              \
+    STEP(h)                                                                              \
+    STEP(i)                                                                              \
+    STEP(j)                                                                              \
+    STEP(k)                                                                              \
+    STEP(l)
 #define PEAK(name, width, flags)                                                         \
     typedef float name##_v __attribute__((vector_size(4 * (width)), aligned(4)));        \
     flags static float name(void)                                                        \
@@ -39,9 +52,7 @@ enum { CHAINS = 12, PEAK_STEPS = 1 << 19 };
         name##_v a = x, b = x, c = x, d = x, e = x, f = x;                               \
         name##_v g = x, h = x, i = x, j = x, k = x, l = x;                               \
         for (unsigned n = 0; n < PEAK_STEPS; n++) {                                      \
-            STEP(a)                                                                      \
-            STEP(b) STEP(c) STEP(d) STEP(e) STEP(f) STEP(g) STEP(h) STEP(i) STEP(j)      \
-                STEP(k) STEP(l)                                                          \
+            STEPS                                                                        \
         }                                                                                \
         return (a + b + c + d + e + f + g + h + i + j + k + l)[0];                       \
     }
