@@ -371,7 +371,6 @@ struct writer {
     struct tsl_schema schema;
     struct tsl_recout out;
     bool gzip, numbers; /* numbers: there are columns for the .npz */
-    uint64_t number;
 };
 
 static void writer_destroy(void *p)
@@ -410,7 +409,6 @@ static int writer_create(void **out, const struct tsl_rechead *head,
         return TSL_ENOMEM;
     w->schema = head->schema;
     w->gzip = o->gzip;
-    w->number = head->first;
     for (size_t i = 0; i < w->schema.ncolumns; i++)
         w->numbers |= tsl_dtype_bytes(w->schema.columns[i].type) != 0;
     *out = w;

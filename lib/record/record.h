@@ -113,8 +113,8 @@ void tsl_recwriter_destroy(struct tsl_recwriter *w); /* undoes what was not comm
 
 /* Begins a shard: stem is its path without the format's suffix; NULL: standard output. */
 int tsl_recwriter_begin(struct tsl_recwriter *w, const char *stem, struct tsl_err *err);
-/* rec->number is not looked at: records count on from head.first.  TSL_EUSAGE where a column
- * of a fixed count has another. */
+/* rec->number stands in messages and is the name of a sample of webdataset; what formats keep
+ * counts on from head.first.  TSL_EUSAGE where a column of a fixed count has another. */
 int tsl_recwriter_put(struct tsl_recwriter *w, const struct tsl_record *rec,
                       struct tsl_err *err);
 /* Bytes that the shard's files would have if it ended now; for rolling over by size. */
