@@ -1,10 +1,10 @@
 #include "crec_html.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/html.h"
 #include "base/mem.h"
 #include "io/sink.h"
 #include "record/manifest.h"
@@ -27,9 +27,7 @@ struct crec_html {
     uint64_t *shards; /* tokens of each; NULL: no set */
     size_t shard;     /* of the next record, as set has them */
     uint64_t shard_left;
-    char *text; /* the page, as far as it is */
-    size_t len, cap;
-    bool failed; /* memory ran out */
+    struct tsl_html page; /* as far as it is */
 };
 
 /* ---- counting ---- */
@@ -163,54 +161,6 @@ void crec_html_add(struct crec_html *h, const struct tsl_record *rec)
 
 /* ---- drawing ---- */
 
-static void add_bytes(struct crec_html *h, const char *s, size_t n)
-{
-    if (h->failed || tsl_mem_grow(&h->text, &h->cap, h->len + n, 1, "a page", NULL) < 0) {
-        h->failed = true;
-        return;
-    }
-    memcpy(h->text + h->len, s, n);
-    h->len += n;
-}
-
-static void add(struct crec_html *h, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void add(struct crec_html *h, const char *format, ...)
-{
-    char s[4096];
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(s, sizeof s, format, args);
-    va_end(args);
-    add_bytes(h, s, (size_t)n < sizeof s ? (size_t)n : sizeof s - 1);
-}
-
-/* What is markup in HTML is escaped; control characters become spaces. */
-static void add_text(struct crec_html *h, const char *s)
-{
-    for (; *s; s++)
-        switch (*s) {
-        case '<': add(h, "&lt;"); break;
-        case '&': add(h, "&amp;"); break;
-        case '"': add(h, "&quot;"); break;
-        default: add_bytes(h, (uint8_t)*s < ' ' && *s != '\n' ? " " : s, 1);
-        }
-}
-
-/* 1234567 as 1,234,567, in to[32]. */
-static const char *grouped(char *to, uint64_t n)
-{
-    char s[24];
-    int len = snprintf(s, sizeof s, "%" PRIu64, n), at = 0;
-    for (int i = 0; i < len; i++) {
-        if (i && (len - i) % 3 == 0)
-            to[at++] = ',';
-        to[at++] = s[i];
-    }
-    to[at] = '\0';
-    return to;
-}
-
 struct bar {
     double value;
     char label[48], shown[48]; /* under the axis, and when it is pointed at */
@@ -218,7 +168,7 @@ struct bar {
 
 static void heading(struct crec_html *h, const char *title, const char *what)
 {
-    add(h, "<section>\n<h2>%s</h2>\n<p>%s</p>\n", title, what);
+    tsl_html_add(&h->page, "<section>\n<h2>%s</h2>\n<p>%s</p>\n", title, what);
 }
 
 /* Bars from the left to the right; every few of them have a label under the axis. */
@@ -228,29 +178,31 @@ static void draw_bars(struct crec_html *h, const struct bar *bars, size_t n)
     double most = 1, step = (double)WIDTH / (double)n;
     for (size_t i = 0; i < n; i++)
         most = bars[i].value > most ? bars[i].value : most;
-    add(h, "<svg viewBox=\"0 0 740 250\" role=\"img\">\n");
+    tsl_html_add(&h->page, "<svg viewBox=\"0 0 740 250\" role=\"img\">\n");
     for (int i = 0; i <= 4; i++) {
         char s[32];
         double y = TOP + HEIGHT * (1 - i / 4.0);
-        add(h, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>", LEFT,
-            LEFT + WIDTH, y, y);
+        tsl_html_add(&h->page,
+                     "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>",
+                     LEFT, LEFT + WIDTH, y, y);
         if (i == 0 || most >= 4)
-            add(h, "<text class=\"y\" x=\"%d\" y=\"%.1f\">%s</text>\n", LEFT - 8, y + 4,
-                grouped(s, (uint64_t)(most * i / 4 + 0.5)));
+            tsl_html_add(&h->page, "<text class=\"y\" x=\"%d\" y=\"%.1f\">%s</text>\n",
+                         LEFT - 8, y + 4,
+                         tsl_html_grouped(s, (uint64_t)(most * i / 4 + 0.5)));
     }
     for (size_t i = 0; i < n; i++) {
         double tall = bars[i].value / most * HEIGHT, x = LEFT + step * (double)i;
         double gap = step > 4 ? 1 : 0;
         tall = bars[i].value > 0 && tall < 1 ? 1 : tall;
-        add(h,
-            "<rect class=\"bar\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" "
-            "height=\"%.2f\"><title>%s</title></rect>\n",
-            x + gap / 2, TOP + HEIGHT - tall, step - gap, tall, bars[i].shown);
+        tsl_html_add(&h->page,
+                     "<rect class=\"bar\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" "
+                     "height=\"%.2f\"><title>%s</title></rect>\n",
+                     x + gap / 2, TOP + HEIGHT - tall, step - gap, tall, bars[i].shown);
         if (i % ((n + 7) / 8) == 0)
-            add(h, "<text class=\"x\" x=\"%.1f\" y=\"%d\">%s</text>\n", x + step / 2,
-                TOP + HEIGHT + 20, bars[i].label);
+            tsl_html_add(&h->page, "<text class=\"x\" x=\"%.1f\" y=\"%d\">%s</text>\n",
+                         x + step / 2, TOP + HEIGHT + 20, bars[i].label);
     }
-    add(h, "</svg>\n</section>\n");
+    tsl_html_add(&h->page, "</svg>\n</section>\n");
 }
 
 /* Shares of a whole as one bar, with a legend. */
@@ -260,23 +212,25 @@ static void draw_shares(struct crec_html *h, const struct bar *parts, size_t n)
     for (size_t i = 0; i < n; i++)
         sum += parts[i].value;
     sum = sum > 0 ? sum : 1;
-    add(h, "<svg viewBox=\"0 0 740 36\" role=\"img\">\n");
+    tsl_html_add(&h->page, "<svg viewBox=\"0 0 740 36\" role=\"img\">\n");
     for (size_t i = 0; i < n; i++) {
         double wide = 740 * parts[i].value / sum;
-        add(h,
-            "<rect class=\"c%zu\" x=\"%.2f\" y=\"2\" width=\"%.2f\" "
-            "height=\"32\"><title>%s: %.2f %%</title></rect>\n",
-            i % 6, x, wide, parts[i].label, 100 * parts[i].value / sum);
+        tsl_html_add(&h->page,
+                     "<rect class=\"c%zu\" x=\"%.2f\" y=\"2\" width=\"%.2f\" "
+                     "height=\"32\"><title>%s: %.2f %%</title></rect>\n",
+                     i % 6, x, wide, parts[i].label, 100 * parts[i].value / sum);
         x += wide;
     }
-    add(h, "</svg>\n<ul>\n");
+    tsl_html_add(&h->page, "</svg>\n<ul>\n");
     for (size_t i = 0; i < n; i++) {
         char s[32];
-        add(h, "<li><i class=\"c%zu\"></i>%s <b>%.2f %%</b> <small>%s</small></li>\n",
-            i % 6, parts[i].label, 100 * parts[i].value / sum,
-            grouped(s, (uint64_t)parts[i].value));
+        tsl_html_add(
+            &h->page,
+            "<li><i class=\"c%zu\"></i>%s <b>%.2f %%</b> <small>%s</small></li>\n", i % 6,
+            parts[i].label, 100 * parts[i].value / sum,
+            tsl_html_grouped(s, (uint64_t)parts[i].value));
     }
-    add(h, "</ul>\n</section>\n");
+    tsl_html_add(&h->page, "</ul>\n</section>\n");
 }
 
 static void draw_lengths(struct crec_html *h)
@@ -291,10 +245,12 @@ static void draw_lengths(struct crec_html *h)
     for (size_t i = 0; i <= h->longest / h->width; i++)
         bars[i * h->width / wide].value += (double)h->bins[i];
     for (size_t i = 0; i < n; i++) {
-        snprintf(bars[i].label, sizeof bars[i].label, "%s", grouped(a, i * wide));
+        snprintf(bars[i].label, sizeof bars[i].label, "%s",
+                 tsl_html_grouped(a, i * wide));
         snprintf(bars[i].shown, sizeof bars[i].shown,
                  wide == 1 ? "%.0s%s: %s" : "%s to %s: %s", a,
-                 grouped(b, (i + 1) * wide - 1), grouped(c, (uint64_t)bars[i].value));
+                 tsl_html_grouped(b, (i + 1) * wide - 1),
+                 tsl_html_grouped(c, (uint64_t)bars[i].value));
     }
     heading(h, "Lengths", "Records by their number of tokens.");
     draw_bars(h, bars, n);
@@ -369,7 +325,7 @@ static int draw_shards(struct crec_html *h, struct tsl_err *err)
         bars[i].value = (double)sum / (double)(to - from);
         snprintf(bars[i].label, sizeof bars[i].label, "%zu", from);
         snprintf(bars[i].shown, sizeof bars[i].shown, "shard %zu: %s", from,
-                 grouped(a, (uint64_t)bars[i].value));
+                 tsl_html_grouped(a, (uint64_t)bars[i].value));
     }
     heading(h, "Shards",
             each > 1 ? "Tokens in each shard; a bar is the mean of several."
@@ -407,47 +363,49 @@ static const char style[] =
 
 static void tile(struct crec_html *h, const char *name, const char *value)
 {
-    add(h, "<div><dt>%s</dt><dd>%s</dd></div>\n", name, value);
+    tsl_html_add(&h->page, "<div><dt>%s</dt><dd>%s</dd></div>\n", name, value);
 }
 
 static void page_head(struct crec_html *h)
 {
     char s[48];
-    add(h, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-           "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-           "<title>");
-    add_text(h, h->path);
-    add(h, "</title>\n<style>\n");
-    add_bytes(h, style, sizeof style - 1);
-    add(h, "</style>\n</head>\n<body>\n<h1>");
-    add_text(h, h->path);
-    add(h, "</h1>\n<dl>\n");
+    tsl_html_add(
+        &h->page,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+        "<title>");
+    tsl_html_text(&h->page, h->path);
+    tsl_html_add(&h->page, "</title>\n<style>\n");
+    tsl_html_bytes(&h->page, style, sizeof style - 1);
+    tsl_html_add(&h->page, "</style>\n</head>\n<body>\n<h1>");
+    tsl_html_text(&h->page, h->path);
+    tsl_html_add(&h->page, "</h1>\n<dl>\n");
     tile(h, "format", tsl_recreader_format(h->r));
-    tile(h, "records", grouped(s, h->nrecords));
+    tile(h, "records", tsl_html_grouped(s, h->nrecords));
     if (h->ids >= 0) {
-        tile(h, "tokens", grouped(s, h->ntokens));
+        tile(h, "tokens", tsl_html_grouped(s, h->ntokens));
         snprintf(s, sizeof s, "%.1f",
                  h->nrecords ? (double)h->ntokens / (double)h->nrecords : 0);
         tile(h, "mean length", s);
-        tile(h, "longest", grouped(s, h->longest));
+        tile(h, "longest", tsl_html_grouped(s, h->longest));
     }
-    add(h, "</dl>\n");
+    tsl_html_add(&h->page, "</dl>\n");
 }
 
 static void page_tail(struct crec_html *h)
 {
     const struct tsl_rechead *head = tsl_recreader_head(h->r);
-    add(h, "<section>\n<h2>Columns</h2>\n<ul>\n");
+    tsl_html_add(&h->page, "<section>\n<h2>Columns</h2>\n<ul>\n");
     for (size_t i = 0; i < head->schema.ncolumns; i++) {
         const struct tsl_column *c = &head->schema.columns[i];
-        add(h, "<li><b>");
-        add_text(h, c->name);
-        add(h, "</b> <small>%s%s</small></li>\n", tsl_dtype_name(c->type),
-            c->count ? "" : " list");
+        tsl_html_add(&h->page, "<li><b>");
+        tsl_html_text(&h->page, c->name);
+        tsl_html_add(&h->page, "</b> <small>%s%s</small></li>\n", tsl_dtype_name(c->type),
+                     c->count ? "" : " list");
     }
-    add(h, "</ul>\n<details><summary>Meta</summary>\n<pre>");
-    add_text(h, head->meta ? head->meta : "{}");
-    add(h, "</pre>\n</details>\n</section>\n</body>\n</html>\n");
+    tsl_html_add(&h->page, "</ul>\n<details><summary>Meta</summary>\n<pre>");
+    tsl_html_text(&h->page, head->meta ? head->meta : "{}");
+    tsl_html_add(&h->page, "</pre>\n</details>\n</section>\n</body>\n</html>\n");
 }
 
 int crec_html_write(struct crec_html *h, const char *out, struct tsl_err *err)
@@ -463,13 +421,13 @@ int crec_html_write(struct crec_html *h, const char *out, struct tsl_err *err)
     draw_masks(h);
     int rc = draw_shards(h, err);
     page_tail(h);
-    if (rc == 0 && h->failed)
-        rc = tsl_err_set(err, TSL_ENOMEM, "no memory for the page");
+    if (rc == 0)
+        rc = tsl_html_end(&h->page, err);
     if (rc == 0)
         rc = tsl_sink_open(&sink, strcmp(out, "-") ? out : NULL, false, &so, err);
     if (rc < 0)
         return rc;
-    rc = tsl_sink_write(&sink, h->text, h->len, err);
+    rc = tsl_sink_write(&sink, h->page.text, h->page.len, err);
     if (rc == 0)
         rc = tsl_sink_done(&sink, err);
     if (rc == 0)
@@ -545,6 +503,6 @@ void crec_html_destroy(struct crec_html *h)
         return;
     tsl_manifest_fini(&h->set);
     tsl_mem_free(h->shards);
-    tsl_mem_free(h->text);
+    tsl_html_fini(&h->page);
     tsl_mem_free(h);
 }

@@ -79,7 +79,7 @@ static bool step_of(const char *line, uint64_t *step)
         if (__builtin_mul_overflow(*step, (uint64_t)10, step) ||
             __builtin_add_overflow(*step, (uint64_t)(*p - '0'), step))
             return false;
-    return *p == ',' || *p == '}';
+    return (*p == ',' || *p == '}') && *step <= INT64_MAX; /* as JSON has them */
 }
 
 /* ---- writing ---- */
