@@ -97,7 +97,9 @@ static void plan_parts(struct plan *p, const struct tsl_gemm *g, size_t nbatch,
     size_t height = p->kernels->gemm_rows, width = p->kernels->gemm_cols;
     size_t cols_max = p->cols, least = div_up(g->n, cols_max);
     double best = 0;
-    for (size_t more = 0; more < 8; more++)
+    p->rows = round_up(g->m, height);
+    p->cols = size_min(cols_max, round_up(div_up(g->n, least), width));
+    for (size_t more = 0; more < 8 && nthreads > 1; more++)
         for (size_t parts = 1; parts <= 64; parts += (parts + 1) / 2) {
             size_t cols = round_up(div_up(g->n, least + more * (least + 3) / 4), width);
             size_t rows = round_up(div_up(g->m, parts), height);
@@ -247,7 +249,7 @@ void tsl_gemm_run_batch(const struct tsl_gemm *g, const struct tsl_gemm_batch *b
                         struct tsl_pool *pool, void *scratch)
 {
     /* Fewer multiply-adds than this are done sooner than another thread has woken up. */
-    enum { FEW = 200000 };
+    enum { FEW = 1000000 };
     size_t nbatch = batch->outer * batch->inner;
     if (!g->m || !g->n || !nbatch)
         return;

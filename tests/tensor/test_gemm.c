@@ -247,6 +247,8 @@ static void what_needs_many_parts_is_the_plain_chain(void **s)
     check(9, 5000, 30, 1, 1);
     check(3000, 20, 30, 1, 1);
     check(520, 50, 520, 1, 1);
+    for (unsigned i = 0; i < 8 / test_thrift(); i++)
+        check(90 + draw(150), 90 + draw(150), 120 + draw(60), 1, 1);
 }
 
 static void a_batch_is_each_product_alone(void **s)
@@ -254,6 +256,7 @@ static void a_batch_is_each_product_alone(void **s)
     (void)s;
     for (unsigned i = 0; i < 60 / test_thrift(); i++)
         check(draw(40), draw(40), draw(40), 1 + draw(4), 1 + draw(4));
+    check(47, 61, 59, 3, 5);
 }
 
 static void nan_stays_nan(void **s)
