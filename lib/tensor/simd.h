@@ -15,7 +15,13 @@
 #include <stdint.h>
 #include <string.h>
 
+/* In plain C each of these is a loop; all of them in each other's place cost minutes to
+ * compile, and only arm64 has instructions that make it worth that. */
+#if !defined TSL_SIMD_PLAIN || defined __aarch64__
 #define V16_INLINE static inline __attribute__((always_inline, unused))
+#else
+#define V16_INLINE static __attribute__((noinline, unused))
+#endif
 
 enum { V16 = 16 };
 
