@@ -13,11 +13,14 @@ void tsl_encoder_write(struct tsl_layers *l, const struct tsl_model_task *t,
                        const struct tsl_model_inputs *in, struct tsl_model_outputs *out);
 void tsl_gpt2_write(struct tsl_layers *l, const struct tsl_model_task *t,
                     const struct tsl_model_inputs *in, struct tsl_model_outputs *out);
+void tsl_t5_write(struct tsl_layers *l, const struct tsl_model_task *t,
+                  const struct tsl_model_inputs *in, struct tsl_model_outputs *out);
 
 /* tsl_model_public_name, family by family. */
 bool tsl_encoder_public_name(const struct tsl_modelconfig *c, const char *theirs,
                              char *name);
 bool tsl_gpt2_public_name(const struct tsl_modelconfig *c, const char *theirs,
                           char *name);
+bool tsl_t5_public_name(const struct tsl_modelconfig *c, const char *theirs, char *name);
 
 #endif

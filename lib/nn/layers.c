@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "base/fixmath.h"
+
 struct tsl_tensor *tsl_layers_param(struct tsl_layers *l, const char *prefix,
                                     const char *suffix, unsigned rank, const int64_t *dim,
                                     double std, double value)
@@ -122,4 +124,27 @@ struct tsl_tensor *tsl_layers_weight(struct tsl_layers *l, const char *name)
     char full[TSL_LAYERS_NAME];
     snprintf(full, sizeof full, "%s.weight", name);
     return l->g ? tsl_graph_param(l->g, l->p, full) : NULL;
+}
+
+struct tsl_tensor *tsl_layers_sinusoidal(struct tsl_graph *g, int64_t t, int64_t n)
+{
+    const double pi = 3.14159265358979323846;
+    if (n % 2 != 0) {
+        tsl_graph_refuse(g, "waves of %lld numbers: sines and cosines are pairs",
+                         (long long)n);
+        return NULL;
+    }
+    struct tsl_tensor *table =
+        tsl_graph_input(g, "positions", TSL_F32, 2, (int64_t[]){ t, n });
+    for (int64_t k = 0; table && k < n / 2; k++) {
+        double rate =
+            tsl_fixmath_exp(-2 * (double)k / (double)n * tsl_fixmath_log(10000));
+        for (int64_t i = 0; i < t; i++) {
+            double turns = (double)i * rate / pi;
+            float *to = tsl_tensor_f32(table) + i * n + 2 * k;
+            to[0] = (float)tsl_fixmath_cospi(turns - 0.5);
+            to[1] = (float)tsl_fixmath_cospi(turns);
+        }
+    }
+    return table;
 }

@@ -44,5 +44,8 @@ struct tsl_tensor *tsl_layers_embedding(struct tsl_layers *l, const char *name,
                                         struct tsl_tensor *ids, int64_t v, int64_t n);
 /* NAME.weight of an embedding or layer that exists already. */
 struct tsl_tensor *tsl_layers_weight(struct tsl_layers *l, const char *name);
+/* Positions as waves (Vaswani et al. 2017): [t, n], n even; [i, 2k] = sin(i 10000^(-2k/n)),
+ * [i, 2k + 1] its cosine.  A table, made when it is recorded. */
+struct tsl_tensor *tsl_layers_sinusoidal(struct tsl_graph *g, int64_t t, int64_t n);
 
 #endif

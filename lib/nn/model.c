@@ -7,6 +7,7 @@ static void write_model(struct tsl_layers *l, const struct tsl_model_task *t,
 {
     switch (l->c->kind) {
     case TSL_MODEL_GPT2: tsl_gpt2_write(l, t, in, out); break;
+    case TSL_MODEL_T5: tsl_t5_write(l, t, in, out); break;
     default: tsl_encoder_write(l, t, in, out); break;
     }
 }
@@ -106,6 +107,7 @@ bool tsl_model_public_name(const struct tsl_modelconfig *c, const char *theirs,
 {
     switch (c->kind) {
     case TSL_MODEL_GPT2: return tsl_gpt2_public_name(c, theirs, name);
+    case TSL_MODEL_T5: return tsl_t5_public_name(c, theirs, name);
     default: return tsl_encoder_public_name(c, theirs, name);
     }
 }

@@ -51,18 +51,30 @@ const struct tsl_graph_opts *tsl_graph_options(const struct tsl_graph *g)
     return &g->opts;
 }
 
+static void fail(struct tsl_graph *g, const char *format, va_list args)
+{
+    char text[256];
+    vsnprintf(text, sizeof text, format, args);
+    if (!g->failed)
+        g->failed = tsl_err_set(&g->failure, TSL_EUSAGE, "%s%s%s", g->scope,
+                                *g->scope ? ": " : "", text);
+}
+
 struct tsl_tensor *tsl_op_fail(struct tsl_graph *g, const char *format, ...)
 {
-    if (g->failed)
-        return NULL;
-    char text[256];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    fail(g, format, args);
     va_end(args);
-    g->failed = tsl_err_set(&g->failure, TSL_EUSAGE, "%s%s%s", g->scope,
-                            *g->scope ? ": " : "", text);
     return NULL;
+}
+
+void tsl_graph_refuse(struct tsl_graph *g, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fail(g, format, args);
+    va_end(args);
 }
 
 bool tsl_op_failed(const struct tsl_graph *g)

@@ -50,6 +50,9 @@ const struct tsl_graph_opts *tsl_graph_options(const struct tsl_graph *g);
 /* The name that what is recorded from now on has in messages; copied. */
 void tsl_graph_scope(struct tsl_graph *g, const char *format, ...) TSL_PRINTF(2, 3);
 
+/* What builds on operations cannot be recorded: as where an operation cannot. */
+void tsl_graph_refuse(struct tsl_graph *g, const char *format, ...) TSL_PRINTF(2, 3);
+
 /* ---- leaves ---- */
 
 /* Memory of the graph's that the caller fills before each run; zero at first. */

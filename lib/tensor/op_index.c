@@ -111,7 +111,7 @@ static void scatter_grad(struct tsl_graph *g, struct tsl_node *n,
                          struct tsl_tensor **din)
 {
     (void)need;
-    din[0] = tsl_ops_gather(g, dout[0], n->in[1]);
+    din[0] = tsl_ops_gather(g, tsl_ops_contiguous(g, dout[0]), n->in[1]);
 }
 
 static const struct tsl_op op_scatter = {

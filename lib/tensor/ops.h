@@ -168,10 +168,15 @@ struct tsl_tensor *tsl_ops_attention_packed(struct tsl_graph *g, struct tsl_tens
 struct tsl_tensor *tsl_ops_rotary(struct tsl_graph *g, struct tsl_tensor *x,
                                   unsigned heads, bool half,
                                   struct tsl_tensor *positions);
-/* T5's bias (Raffel et al. 2020): w [buckets, heads] -> [heads, tq, tk]. */
+/* T5's bias (Raffel et al. 2020): w [buckets, heads] -> [heads, tq, tk], by the distance of key
+ * and query, both counted from 0. */
 struct tsl_tensor *tsl_ops_relative_bias(struct tsl_graph *g, struct tsl_tensor *w,
                                          int64_t tq, int64_t tk, bool bidirectional,
                                          int64_t max_distance);
+/* The row of w for a distance, key minus query.  bidirectional: half of the buckets are for keys
+ * behind the query; else those have distance 0. */
+int32_t tsl_ops_relative_bucket(int64_t distance, int64_t buckets, bool bidirectional,
+                                int64_t max_distance);
 
 /* ---- losses ---- */
 

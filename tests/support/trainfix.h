@@ -117,6 +117,21 @@ static inline double trainfix_error(struct tsl_safetensors *file, const char *na
     return worst / top;
 }
 
+/* The same of output i; whole numbers are equal or not. */
+static inline double trainfix_out_error(const struct trainfix *f, unsigned i)
+{
+    const struct tsl_tensor *t = f->out[i];
+    size_t n = tsl_tensor_count(t);
+    if (t->type == TSL_F32)
+        return trainfix_error(f->file, f->out_name[i], tsl_tensor_f32(t), n, 1e-3);
+    float *x = calloc(n, sizeof *x);
+    for (size_t k = 0; k < n; k++)
+        x[k] = (float)tsl_tensor_i32(t)[k];
+    double e = trainfix_error(f->file, f->out_name[i], x, n, 1e-3);
+    free(x);
+    return e > 0 ? INFINITY : e;
+}
+
 /* Derives, plans, runs on a pool of nthreads, and tells of every output and gradient. */
 static inline int trainfix_compare(struct trainfix *f, unsigned nthreads,
                                    trainfix_tell *tell, void *ctx)
@@ -156,10 +171,8 @@ static inline int trainfix_compare(struct trainfix *f, unsigned nthreads,
     tsl_graph_run(f->g, pool, &(struct tsl_draw){ 0, 0 });
     tsl_pool_destroy(pool);
     for (unsigned i = 0; i < f->nout; i++)
-        if (f->out[i] && f->out[i]->type == TSL_F32)
-            tell(ctx, f->out_name[i],
-                 trainfix_error(f->file, f->out_name[i], tsl_tensor_f32(f->out[i]),
-                                tsl_tensor_count(f->out[i]), 1e-3));
+        if (f->out[i])
+            tell(ctx, f->out_name[i], trainfix_out_error(f, i));
     for (unsigned i = 0; i < n; i++) {
         char name[64];
         snprintf(name, sizeof name, "d%s", of[i]);

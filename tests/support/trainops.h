@@ -204,6 +204,14 @@ static inline struct tsl_tensor *trainop_gelu_tanh(struct tsl_graph *g,
     return tsl_ops_unary(g, TSL_GELU_TANH, x);
 }
 
+static inline struct tsl_tensor *trainop_plain_norm(struct tsl_graph *g,
+                                                    struct tsl_tensor *x)
+{
+    int64_t n = x ? x->dim[x->rank - 1] : 1;
+    return tsl_ops_layernorm(g, x, tsl_ops_fill(g, 1, 1, &n), tsl_ops_fill(g, 0, 1, &n),
+                             1e-5);
+}
+
 /* critic(x) = gelu(tanh(x w1^T + b1) w2^T + b2) w3: [n] */
 struct trainop_critic {
     struct tsl_tensor *w1, *b1, *w2, *b2, *w3;
@@ -286,6 +294,8 @@ static inline bool trainop_record(struct trainfix *f, const char *name)
         const char *name;
         struct tsl_tensor *(*op)(struct tsl_graph *, struct tsl_tensor *);
     } second[] = {
+        { "second_layernorm", trainop_plain_norm },
+        { "second_softmax", tsl_ops_softmax },
         { "second_tanh", trainop_tanh },
         { "second_swish", trainop_swish },
         { "second_gelu_erf", trainop_gelu_erf },
