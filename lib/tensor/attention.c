@@ -138,7 +138,7 @@ static void run(struct job *job, struct tsl_pool *pool, void *scratch)
     const struct tsl_attention *a = job->a;
     assert(a->dim > 0 && a->dim_v > 0 && a->tq < UINT32_MAX && a->tk < UINT32_MAX - 64);
     assert(a->tq == a->tk || (!a->docs && a->mask != TSL_ATTENTION_UNILM));
-    assert(a->drop == 0);
+    assert(a->drop >= 0 && a->drop < 1);
     job->kernels = a->kernels ? a->kernels : tsl_kernels();
     job->scratch = scratch;
     job->scratch_bytes = thread_bytes(a);

@@ -59,8 +59,9 @@ struct tsl_attention {
                                -infinity hides a key */
     size_t bias_batch, bias_head; /* strides; 0: the same for all */
     float drop; /* probabilities are 0 with this chance, else divided by 1 - drop */
-    uint64_t drop_key; /* which: number ((b heads + h) tq + i) tk + j of this key */
-    bool bf16;         /* factors of all products are rounded to bfloat16; sums are not */
+    uint64_t
+        drop_key; /* which: number ((b heads + h) tq + i) tk + j of kernel_args.h's draws */
+    bool bf16;    /* factors of all products are rounded to bfloat16; sums are not */
     const struct tsl_kernels *kernels; /* NULL: tsl_kernels(), the fastest */
 };
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "tensor/attention_parts.h"
+#include "tensor/dropout_body.h"
 #include "tensor/kernels.h"
 #include "tensor/vecmath_body.h"
 
@@ -180,6 +181,8 @@ struct attention_tile {
     size_t dim, dim_v, score_row; /* filled up to vectors; from a row of s to the next */
     float *keys, *values;         /* panels, or rows */
     float *q, *s, *y;             /* rows */
+    struct tsl_dropout drop;      /* below is 0: of nothing */
+    uint64_t *kept;               /* of one row: which probabilities are */
     float *dkeys, *key_rows, *dvalues, *dy, *ds, *dq;
 };
 
@@ -318,17 +321,36 @@ static float attention_row_top(const struct attention_tile *t, size_t i, float *
     }
     return v16_top(top);
 }
-/* s = e^(s - top), 0 where row i does not see but its four do; returns their sum. */
+/* Draws which probabilities of row i are kept, from key `from` on. */
+V16_INLINE void attention_row_draw(const struct attention_tile *t, size_t i, size_t from,
+                                   size_t to)
+{
+    const struct tsl_attention *a = t->a;
+    uint64_t row = ((uint64_t)t->piece->b * a->heads + t->piece->h) * a->tq + t->row + i;
+    if (t->drop.below && from < to)
+        dropout_kept(t->kept, to - from, &t->drop, row * a->tk + from);
+}
+/* x, and 0 where it is dropped: keys n .. n + 15 behind the first that was drawn for. */
+V16_INLINE v16 attention_keep(const struct attention_tile *t, size_t n, v16 x)
+{
+    if (!t->drop.below)
+        return x;
+    return v16_where(dropout_mask(t->kept[n / 64] >> n % 64), x, v16_set(0));
+}
+/* s = e^(s - top), 0 where row i does not see but its four do; returns their sum, that of the
+ * dropped ones included. */
 static float attention_row_exp(const struct attention_tile *t, size_t i, float top,
                                float *s)
 {
     struct tsl_attention_run r = t->runs[i], four = t->four[i / 4];
+    size_t from = four.from / V16 * V16;
     v16 sum = v16_set(0), less = v16_set(top > -INFINITY ? top : 0);
-    for (size_t j = four.from / V16 * V16; j < four.to; j += V16) {
+    attention_row_draw(t, i, from, four.to);
+    for (size_t j = from; j < four.to; j += V16) {
         v16 p = attention_exp(v16_sub(v16_load(s + j), less));
         p = v16_where(attention_seen(j, r), p, v16_set(0));
         sum = v16_add(sum, p);
-        v16_store(s + j, attention_factor(t->a, p));
+        v16_store(s + j, attention_factor(t->a, attention_keep(t, j - from, p)));
     }
     return v16_sum(sum);
 }
@@ -368,7 +390,7 @@ static void attention_forward_tile(const struct attention_tile *t)
         v16_store_n(lse + i, v16_add(v16_load(top + i), v16_log(v16_load(sum + i))),
                     attention_some(t->nrows - i));
     for (size_t i = 0; i < t->nrows; i++)
-        sum[i] = sum[i] == 0 ? 0 : 1 / sum[i];
+        sum[i] = sum[i] == 0 ? 0 : t->drop.scale / sum[i];
     attention_put_rows(t, t->y, a->dim_v, sum, a->y, a->y_at);
 }
 
@@ -384,6 +406,7 @@ static void attention_forward(const struct tsl_attention *a,
 {
     struct attention_tile t = { .a = a,
                                 .piece = piece,
+                                .drop = tsl_dropout_make((double)a->drop, a->drop_key, 0),
                                 .dim = attention_up16(a->dim),
                                 .dim_v = attention_up16(a->dim_v),
                                 .score_row = attention_score_row(a) };
@@ -394,6 +417,7 @@ static void attention_forward(const struct tsl_attention *a,
     t.q = attention_take(&at, ATTENTION_ROWS * t.dim);
     t.y = attention_take(&at, ATTENTION_ROWS * t.dim_v);
     t.s = attention_take(&at, ATTENTION_ROWS * t.score_row);
+    t.kept = (void *)attention_take(&at, attention_kept_floats(a));
     struct tsl_attention_run all =
         attention_hull(piece->runs, piece->last - piece->first);
     size_t from = all.from / V16 * V16;
@@ -419,17 +443,22 @@ static void attention_row_back(const struct attention_tile *t, size_t i, float l
     float *s = t->s + i * t->score_row, *ds = t->ds + i * t->score_row;
     v16 less = v16_set(lse > -INFINITY ? lse : INFINITY), minus = v16_set(delta);
     const float *bias = a->bias ? attention_bias_row(t, t->row + i) : NULL;
-    for (size_t j = four.from / V16 * V16; j < four.to; j += V16) {
+    const v16 scale = v16_set(t->drop.scale);
+    size_t from = four.from / V16 * V16;
+    attention_row_draw(t, i, from, four.to);
+    for (size_t j = from; j < four.to; j += V16) {
         unsigned some = attention_some(a->tk - j);
         v16 x = v16_load(s + j);
         if (bias)
             x = v16_add(x, v16_load_n(bias + j, some));
         v16m seen = attention_seen(j, r);
         v16 p = v16_where(seen, attention_exp(v16_sub(x, less)), v16_set(0));
-        v16 d = v16_mul(p, v16_sub(v16_load(ds + j), minus));
+        v16 dp = attention_keep(t, j - from, v16_mul(v16_load(ds + j), scale));
+        v16 d = v16_mul(p, v16_sub(dp, minus));
         d = v16_where(seen, d, v16_set(0));
         if (dbias)
             v16_store_n(dbias + j, v16_add(v16_load_n(dbias + j, some), d), some);
+        p = attention_keep(t, j - from, v16_mul(p, scale));
         v16_store(s + j, attention_factor(a, p));
         v16_store(ds + j, attention_factor(a, d));
     }
@@ -489,6 +518,7 @@ static void attention_backward(const struct tsl_attention *a,
 {
     struct attention_tile t = { .a = a,
                                 .piece = piece,
+                                .drop = tsl_dropout_make((double)a->drop, a->drop_key, 0),
                                 .dim = attention_up16(a->dim),
                                 .dim_v = attention_up16(a->dim_v),
                                 .score_row = attention_score_row(a) };
@@ -503,6 +533,7 @@ static void attention_backward(const struct tsl_attention *a,
     t.dq = attention_take(&at, ATTENTION_ROWS * t.dim);
     t.dy = attention_take(&at, ATTENTION_ROWS * t.dim_v);
     t.s = attention_take(&at, ATTENTION_ROWS * t.score_row);
+    t.kept = (void *)attention_take(&at, attention_kept_floats(a));
     t.ds = attention_take(&at, ATTENTION_ROWS * t.score_row);
     struct tsl_attention_run all =
         attention_hull(piece->runs, piece->last - piece->first);

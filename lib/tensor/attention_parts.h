@@ -33,6 +33,11 @@ static inline size_t attention_score_row(const struct tsl_attention *a)
 {
     return attention_up16(a->tk) + 16;
 }
+/* A bit for each key, in words of 64 bits; some more, as rows begin at a multiple of 16. */
+static inline size_t attention_kept_floats(const struct tsl_attention *a)
+{
+    return (a->tk / 64 + 2) * 2;
+}
 /* Scratch of a piece: all that attention_body.h takes from it. */
 static inline size_t attention_floats(const struct tsl_attention *a)
 {
@@ -40,7 +45,7 @@ static inline size_t attention_floats(const struct tsl_attention *a)
     size_t dim = attention_up16(a->dim), dim_v = attention_up16(a->dim_v);
     return panels * (attention_panel(a->dim) + attention_panel(a->dim_v)) +
            keys * (2 * dim + dim_v) + ATTENTION_ROWS * (2 * dim + 2 * dim_v) +
-           ATTENTION_ROWS * 2 * attention_score_row(a);
+           ATTENTION_ROWS * 2 * attention_score_row(a) + attention_kept_floats(a);
 }
 
 #endif

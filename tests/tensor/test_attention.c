@@ -8,6 +8,7 @@
 #include "par/pool.h"
 #include "support/slowattention.h"
 #include "tensor/attention.h"
+#include "tensor/kernel_args.h"
 #include "tensor/kernels.h"
 
 /* ---- a problem with everything that belongs to it ---- */
@@ -177,6 +178,16 @@ static bool sees(const void *ctx, size_t b, size_t i, size_t j)
     return true;
 }
 
+/* By the kernels for dropout, which have tests of their own. */
+static double keeps(const void *ctx, size_t b, size_t h, size_t i, size_t j)
+{
+    const struct problem *p = ctx;
+    struct tsl_dropout d = tsl_dropout_make((double)p->s.drop, p->a.drop_key, 0);
+    uint64_t bits, at = ((b * p->s.heads + h) * p->s.tq + i) * p->s.tk + j;
+    tsl_kernels_named("ref")->dropout_kept(&bits, 1, &d, at);
+    return bits & 1 ? (double)d.scale : 0;
+}
+
 static double *gathered(const struct problem *p, const float *x,
                         struct tsl_attention_at at, size_t t, size_t dim)
 {
@@ -246,6 +257,7 @@ static void compare(const struct problem *p, double bound)
                                    .scale = (double)p->a.scale,
                                    .bias = bias,
                                    .sees = sees,
+                                   .keeps = s->drop > 0 ? keeps : NULL,
                                    .ctx = p,
                                    .y = room(nq * s->dim_v),
                                    .lse = room(nq),
@@ -286,6 +298,9 @@ static const struct shape shapes[] = {
     { 2, 2, 129, 129, 17, 64, TSL_ATTENTION_CAUSAL, 1, 1, 1, 1, 0 },
     { 2, 1, 90, 90, 64, 80, TSL_ATTENTION_UNILM, 0, 1, 0, 1, 0 },
     { 1, 2, 300, 300, 8, 8, TSL_ATTENTION_PREFIX, 1, 0, 0, 1, 0 },
+    { 2, 2, 64, 64, 16, 16, TSL_ATTENTION_ALL, 0, 0, 0, 1, 0.1f },
+    { 2, 2, 33, 77, 8, 8, TSL_ATTENTION_ALL, 1, 0, 1, 0, 0.5f },
+    { 1, 2, 150, 150, 24, 8, TSL_ATTENTION_CAUSAL, 1, 1, 0, 1, 0.3f },
     { 1, 3, 0, 5, 8, 8, TSL_ATTENTION_ALL, 0, 0, 0, 0, 0 },
     { 1, 3, 5, 0, 8, 8, TSL_ATTENTION_ALL, 0, 0, 1, 0, 0 },
     { 0, 3, 5, 5, 8, 8, TSL_ATTENTION_ALL, 0, 0, 1, 0, 0 },
