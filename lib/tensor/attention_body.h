@@ -1,8 +1,8 @@
 /* attention_body.h - the kernels of attention.h: one head, some rows of queries at a time.
  *
- * All products are blocks of four rows times up to ATTENTION_VECS vectors, each number the
+ * All products are blocks of six rows times up to ATTENTION_VECS vectors, each number the
  * chain of fused multiply-adds over the inner index; keys that a row does not see have
- * probability 0 where another row of its four sees them, which changes no sum.
+ * probability 0 where another row of its six sees them, which changes no sum.
  * Memory: of attention_parts.h.
  * Threads: pure. */
 #ifndef TSL_ATTENTION_BODY_H
@@ -16,7 +16,7 @@
 #include "tensor/kernels.h"
 #include "tensor/vecmath_body.h"
 
-/* As many vectors as the registers hold accumulators for four rows of. */
+/* Vectors beside each other: with six rows, as many sums as there are registers for. */
 #if defined __AVX512F__ && !defined TSL_SIMD_PLAIN
 enum { ATTENTION_VECS = 4 };
 #else
@@ -38,31 +38,50 @@ struct attention_product {
     float scale;
 };
 
+/* Macros, for compilers put an array into registers only when its indexes are constants early. */
+#define ATTENTION_SIX(X) X(0) X(1) X(2) X(3) X(4) X(5)
+#define ATTENTION_LOAD1(r, v)                                                            \
+    if (v < nvecs)                                                                       \
+        acc[r][v] = begin ? v16_set(0) : v16_load(c + r * c_row + v * V16);
+#define ATTENTION_LOAD(r)                                                                \
+    ATTENTION_LOAD1(r, 0)                                                                \
+    ATTENTION_LOAD1(r, 1) ATTENTION_LOAD1(r, 2) ATTENTION_LOAD1(r, 3)
+#define ATTENTION_FMA1(r, v)                                                             \
+    if (v < nvecs)                                                                       \
+        acc[r][v] = v16_fma(y, x##v, acc[r][v]);
+#define ATTENTION_FMA(r)                                                                 \
+    {                                                                                    \
+        v16 y = v16_set((r < 3 ? a : a3)[r % 3 * a_row]);                                \
+        ATTENTION_FMA1(r, 0)                                                             \
+        ATTENTION_FMA1(r, 1) ATTENTION_FMA1(r, 2) ATTENTION_FMA1(r, 3)                   \
+    }
+#define ATTENTION_STORE1(r, v)                                                           \
+    if (v < nvecs)                                                                       \
+        v16_store(c + r * c_row + v * V16, begin ? v16_mul(acc[r][v], scale) : acc[r][v]);
+#define ATTENTION_STORE(r)                                                               \
+    ATTENTION_STORE1(r, 0)                                                               \
+    ATTENTION_STORE1(r, 1) ATTENTION_STORE1(r, 2) ATTENTION_STORE1(r, 3)
+
 V16_INLINE void attention_block(const struct attention_product *p, unsigned nvecs,
                                 bool begin)
 {
-    v16 acc[4][ATTENTION_VECS];
-    const float *a = p->a, *b = p->b;
-    const size_t a_row = p->a_row, a_step = p->a_step, b_vec = p->b_vec,
-                 b_step = p->b_step;
-    for (unsigned r = 0; r < 4; r++)
-        for (unsigned v = 0; v < nvecs; v++)
-            acc[r][v] = begin ? v16_set(0) : v16_load(p->c + r * p->c_row + V16 * v);
-    for (size_t n = p->n; n; n--, a += a_step, b += b_step) {
-        v16 x[ATTENTION_VECS];
-        for (unsigned v = 0; v < nvecs; v++)
-            x[v] = v16_load(b + v * b_vec);
-        for (unsigned r = 0; r < 4; r++) {
-            v16 y = v16_set(a[r * a_row]);
-            for (unsigned v = 0; v < nvecs; v++)
-                acc[r][v] = v16_fma(y, x[v], acc[r][v]);
-        }
+    v16 acc[ATTENTION_SOME][4], scale = v16_set(p->scale);
+    const size_t a_row = p->a_row, a_step = p->a_step, c_row = p->c_row;
+    const size_t b_vec = p->b_vec, b_step = p->b_step;
+    const float *a = p->a, *a3 = a + 3 * a_row, *b = p->b;
+    float *c = p->c;
+    ATTENTION_SIX(ATTENTION_LOAD)
+    for (size_t n = p->n; n; n--, a += a_step, a3 += a_step, b += b_step) {
+        v16 x0 = v16_load(b), x1 = x0, x2 = x0, x3 = x0;
+        if (nvecs > 1)
+            x1 = v16_load(b + b_vec);
+        if (nvecs > 2)
+            x2 = v16_load(b + 2 * b_vec);
+        if (nvecs > 3)
+            x3 = v16_load(b + 3 * b_vec);
+        ATTENTION_SIX(ATTENTION_FMA)
     }
-    for (unsigned r = 0; r < 4; r++)
-        for (unsigned v = 0; v < nvecs; v++) {
-            v16 sum = begin ? v16_mul(acc[r][v], v16_set(p->scale)) : acc[r][v];
-            v16_store(p->c + r * p->c_row + V16 * v, sum);
-        }
+    ATTENTION_SIX(ATTENTION_STORE)
 }
 /* The same of any number of vectors.  p ends behind the last. */
 V16_INLINE void attention_blocks(struct attention_product *p, size_t nvecs, bool begin)
@@ -174,9 +193,10 @@ V16_INLINE struct tsl_attention_run attention_hull(const struct tsl_attention_ru
 struct attention_tile {
     const struct tsl_attention *a;
     const struct tsl_attention_piece *piece;
-    size_t row, nrows;                                 /* of the head */
-    const struct tsl_attention_run *runs;              /* of its rows */
-    struct tsl_attention_run four[ATTENTION_ROWS / 4]; /* of each four of them */
+    size_t row, nrows;                    /* of the head */
+    const struct tsl_attention_run *runs; /* of its rows */
+    struct tsl_attention_run
+        six[ATTENTION_ROWS / ATTENTION_SOME]; /* of each six of them */
     struct tsl_attention_run all;
     size_t dim, dim_v, score_row; /* filled up to vectors; from a row of s to the next */
     float *keys, *values;         /* panels, or rows */
@@ -193,8 +213,9 @@ static void attention_tile_at(struct attention_tile *t, size_t row)
     t->nrows = p->last - row < ATTENTION_ROWS ? p->last - row : ATTENTION_ROWS;
     t->runs = p->runs + (row - p->first);
     t->all = attention_hull(t->runs, t->nrows);
-    for (size_t g = 0; g < t->nrows; g += 4)
-        t->four[g / 4] = attention_hull(t->runs + g, t->nrows - g < 4 ? t->nrows - g : 4);
+    for (size_t g = 0; g < t->nrows; g += ATTENTION_SOME)
+        t->six[g / ATTENTION_SOME] = attention_hull(
+            t->runs + g, t->nrows - g < ATTENTION_SOME ? t->nrows - g : ATTENTION_SOME);
 }
 /* Where row i of the head begins. */
 V16_INLINE size_t attention_place(const struct attention_tile *t,
@@ -202,23 +223,24 @@ V16_INLINE size_t attention_place(const struct attention_tile *t,
 {
     return t->piece->b * at.batch + i * at.position + t->piece->h * at.head;
 }
-/* The tile's rows of x, and zeros up to a multiple of four. */
+/* The tile's rows of x, and zeros up to a multiple of six. */
 static void attention_take_rows(const struct attention_tile *t, const float *x,
                                 struct tsl_attention_at at, size_t dim, float *to)
 {
     attention_pack_rows(t->a, x + attention_place(t, at, t->row), at.position, t->nrows,
                         dim, to);
-    size_t wide = attention_up16(dim), full = (t->nrows + 3) / 4 * 4;
+    size_t wide = attention_up16(dim),
+           full = (t->nrows + ATTENTION_SOME - 1) / ATTENTION_SOME * ATTENTION_SOME;
     memset(to + t->nrows * wide, 0, (full - t->nrows) * wide * sizeof *to);
 }
-/* s = rows times panels, for what each four rows see. */
+/* s = rows times panels, for what each six rows see. */
 static void attention_tile_dots(const struct attention_tile *t, const float *rows,
                                 size_t dim, const float *panels, float *s, float scale)
 {
     const size_t panel = attention_panel(dim), wide = attention_up16(dim);
     for (size_t k = t->all.from / V16; k * V16 < t->all.to; k += ATTENTION_KEYS / V16)
-        for (size_t g = 0; g < t->nrows; g += 4) {
-            struct tsl_attention_run r = t->four[g / 4];
+        for (size_t g = 0; g < t->nrows; g += ATTENTION_SOME) {
+            struct tsl_attention_run r = t->six[g / ATTENTION_SOME];
             size_t from = r.from / V16, to = (r.to + V16 - 1) / V16;
             from = from > k ? from : k;
             to = to < k + ATTENTION_KEYS / V16 ? to : k + ATTENTION_KEYS / V16;
@@ -236,13 +258,13 @@ static void attention_tile_dots(const struct attention_tile *t, const float *row
                 to - from);
         }
 }
-/* y += s times rows, dim filled up, over the keys that each four see. */
+/* y += s times rows, dim filled up, over the keys that each six see. */
 static void attention_tile_mix(const struct attention_tile *t, const float *s,
                                const float *rows, size_t dim, float *y)
 {
     for (size_t k = t->all.from; k < t->all.to; k += ATTENTION_KEYS)
-        for (size_t g = 0; g < t->nrows; g += 4) {
-            struct tsl_attention_run r = t->four[g / 4];
+        for (size_t g = 0; g < t->nrows; g += ATTENTION_SOME) {
+            struct tsl_attention_run r = t->six[g / ATTENTION_SOME];
             size_t from = r.from > k ? r.from : k;
             size_t to = r.to < k + ATTENTION_KEYS ? r.to : k + ATTENTION_KEYS;
             if (from >= to)
@@ -261,11 +283,13 @@ static void attention_tile_mix(const struct attention_tile *t, const float *s,
 static void attention_tile_outer(const struct attention_tile *t, const float *s,
                                  const float *rows, size_t dim, float *y)
 {
-    for (size_t k = t->all.from / 4 * 4; k < t->all.to; k += 4)
-        for (size_t g = 0; g < t->nrows; g += 4) {
+    for (size_t k = t->all.from / ATTENTION_SOME * ATTENTION_SOME; k < t->all.to;
+         k += ATTENTION_SOME)
+        for (size_t g = 0; g < t->nrows; g += ATTENTION_SOME) {
             size_t first = g;
-            while (g < t->nrows && t->four[g / 4].from < k + 4 && t->four[g / 4].to > k)
-                g += 4;
+            while (g < t->nrows && t->six[g / ATTENTION_SOME].from < k + ATTENTION_SOME &&
+                   t->six[g / ATTENTION_SOME].to > k)
+                g += ATTENTION_SOME;
             if (g == first)
                 continue;
             size_t last = g < t->nrows ? g : t->nrows;
@@ -337,16 +361,16 @@ V16_INLINE v16 attention_keep(const struct attention_tile *t, size_t n, v16 x)
         return x;
     return v16_where(dropout_mask(t->kept[n / 64] >> n % 64), x, v16_set(0));
 }
-/* s = e^(s - top), 0 where row i does not see but its four do; returns their sum, that of the
+/* s = e^(s - top), 0 where row i does not see but its six do; returns their sum, that of the
  * dropped ones included. */
 static float attention_row_exp(const struct attention_tile *t, size_t i, float top,
                                float *s)
 {
-    struct tsl_attention_run r = t->runs[i], four = t->four[i / 4];
-    size_t from = four.from / V16 * V16;
+    struct tsl_attention_run r = t->runs[i], six = t->six[i / ATTENTION_SOME];
+    size_t from = six.from / V16 * V16;
     v16 sum = v16_set(0), less = v16_set(top > -INFINITY ? top : 0);
-    attention_row_draw(t, i, from, four.to);
-    for (size_t j = from; j < four.to; j += V16) {
+    attention_row_draw(t, i, from, six.to);
+    for (size_t j = from; j < six.to; j += V16) {
         v16 p = attention_exp(v16_sub(v16_load(s + j), less));
         p = v16_where(attention_seen(j, r), p, v16_set(0));
         sum = v16_add(sum, p);
@@ -374,7 +398,7 @@ static void attention_put_rows(const struct attention_tile *t, const float *rows
 static void attention_forward_tile(const struct attention_tile *t)
 {
     const struct tsl_attention *a = t->a;
-    float top[ATTENTION_ROWS] = { 0 }, sum[ATTENTION_ROWS] = { 0 };
+    float top[ATTENTION_ROWS + V16] = { 0 }, sum[ATTENTION_ROWS + V16] = { 0 };
     attention_take_rows(t, a->q, a->q_at, a->dim, t->q);
     attention_tile_dots(t, t->q, a->dim, t->keys, t->s, a->scale);
     for (size_t i = 0; i < t->nrows; i++) {
@@ -411,7 +435,7 @@ static void attention_forward(const struct tsl_attention *a,
                                 .dim_v = attention_up16(a->dim_v),
                                 .score_row = attention_score_row(a) };
     float *at = piece->scratch;
-    size_t keys = attention_up16(a->tk);
+    size_t keys = attention_keys(a);
     t.keys = attention_take(&at, keys / V16 * attention_panel(a->dim));
     t.values = attention_take(&at, keys * t.dim_v);
     t.q = attention_take(&at, ATTENTION_ROWS * t.dim);
@@ -433,20 +457,24 @@ static void attention_forward(const struct tsl_attention *a,
 
 /* ---- backward -------------------------------------------------------------------------- */
 
+/* Sums over queries are of six keys at a time, which may lie beyond the vectors of what six
+ * queries see: up to a multiple of this is 0. */
+enum { ATTENTION_CLEAR = 48 };
+
 /* Row i: s becomes the probabilities, ds the gradient of the scaled scores from that of the
  * probabilities. */
 static void attention_row_back(const struct attention_tile *t, size_t i, float lse,
                                float delta, float *dbias)
 {
     const struct tsl_attention *a = t->a;
-    struct tsl_attention_run r = t->runs[i], four = t->four[i / 4];
+    struct tsl_attention_run r = t->runs[i], six = t->six[i / ATTENTION_SOME];
     float *s = t->s + i * t->score_row, *ds = t->ds + i * t->score_row;
     v16 less = v16_set(lse > -INFINITY ? lse : INFINITY), minus = v16_set(delta);
     const float *bias = a->bias ? attention_bias_row(t, t->row + i) : NULL;
     const v16 scale = v16_set(t->drop.scale);
-    size_t from = four.from / V16 * V16;
-    attention_row_draw(t, i, from, four.to);
-    for (size_t j = from; j < four.to; j += V16) {
+    size_t from = six.from / V16 * V16;
+    attention_row_draw(t, i, from, six.to);
+    for (size_t j = from; j < six.to; j += V16) {
         unsigned some = attention_some(a->tk - j);
         v16 x = v16_load(s + j);
         if (bias)
@@ -462,6 +490,14 @@ static void attention_row_back(const struct attention_tile *t, size_t i, float l
         v16_store(s + j, attention_factor(a, p));
         v16_store(ds + j, attention_factor(a, d));
     }
+    if (six.from == six.to)
+        return;
+    size_t first = six.from / ATTENTION_CLEAR * ATTENTION_CLEAR;
+    size_t last = attention_up(six.to, ATTENTION_CLEAR), to = attention_up(six.to, V16);
+    memset(s + first, 0, (from - first) * sizeof *s);
+    memset(ds + first, 0, (from - first) * sizeof *s);
+    memset(s + to, 0, (last - to) * sizeof *s);
+    memset(ds + to, 0, (last - to) * sizeof *s);
 }
 /* The product of dy and y, row by row. */
 static void attention_deltas(const struct attention_tile *t, float *delta)
@@ -523,7 +559,7 @@ static void attention_backward(const struct tsl_attention *a,
                                 .dim_v = attention_up16(a->dim_v),
                                 .score_row = attention_score_row(a) };
     float *at = piece->scratch;
-    size_t keys = attention_up16(a->tk);
+    size_t keys = attention_keys(a);
     t.keys = attention_take(&at, keys / V16 * attention_panel(a->dim));
     t.values = attention_take(&at, keys / V16 * attention_panel(a->dim_v));
     t.key_rows = attention_take(&at, keys * t.dim);
