@@ -29,8 +29,8 @@ struct lines {
 static int next_line(struct lines *l, struct tsl_slice *line, struct tsl_err *err)
 {
     for (;;) {
-        char *from = l->text + l->from;
-        char *end = l->to > l->from ? memchr(from, '\n', l->to - l->from) : NULL;
+        char *from = l->text ? l->text + l->from : NULL;
+        char *end = from ? memchr(from, '\n', l->to - l->from) : NULL;
         if (end) {
             *line = (struct tsl_slice){ (const uint8_t *)from, (size_t)(end - from) };
             *end = '\0';

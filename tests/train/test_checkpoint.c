@@ -34,7 +34,7 @@ static void set_numbers(float x)
     }
     for (int i = 0; i < 3; i++)
         bias[i] = x;
-    steps = (uint64_t)x;
+    steps = (uint64_t)(int64_t)x;
 }
 
 /* what tells one checkpoint of a step from another */

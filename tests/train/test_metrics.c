@@ -44,7 +44,7 @@ static void a_step_is_a_line(void **state)
     assert_ok(tsl_metrics_close(&m, &err), &err);
     assert_true(file_is_text(
         "m", "{\"step\": 1, \"loss\": 6.25, \"lr\": 0.0001}\n"
-             "{\"step\": 20, \"a \\\"b\\\"\\u000a\": 0.1, \"third\": 0.3333333333333333, "
+             "{\"step\": 20, \"a \\\"b\\\"\\n\": 0.1, \"third\": 0.3333333333333333, "
              "\"large\": 12345678901, \"none\": null, \"inf\": null, "
              "\"small\": -2.5e-300}\n"
              "{\"step\": 30}\n"));
