@@ -12,19 +12,28 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "base/quote.h"
 #include "ctrain.h"
 #include "io/file.h"
 #include "par/thread.h"
 #include "train/metrics.h"
 #include "train/tbevents.h"
+#include "train/trainreport.h"
 
 /* ---- options ---- */
+
+enum { GROUPS_MAX = 32, BASELINES_MAX = 16 };
 
 static struct {
     const char *model, *objective, *optimizer, *schedule, *init;
     struct tsl_loader_set sets[CTRAIN_SETS_MAX];
+    struct tsl_paramgroup groups[GROUPS_MAX];
+    struct tsl_trainreport_baseline baselines[BASELINES_MAX];
+    size_t ngroups, nbaselines;
     size_t nsets;
+    uint64_t lookahead;
+    double lookahead_alpha;
     uint64_t steps, accumulate, save_every, keep, keep_every, log_every, vocab, layers,
         hidden, heads, intermediate;
     double lr, beta1, beta2, eps, decay, clip, dropout, ema;
@@ -48,6 +57,70 @@ static int take_set(void *to, const char *arg, struct tsl_err *err)
     if (given.nsets == CTRAIN_SETS_MAX)
         return tsl_err_set(err, TSL_EUSAGE, "more than %d data sets", CTRAIN_SETS_MAX);
     return tsl_loader_parse_set((char *)(uintptr_t)arg, &given.sets[given.nsets++], err);
+}
+
+/* PATTERN:lr=X,decay=X,frozen,no-adaptation, cut in place. */
+static int take_group(void *to, const char *arg, struct tsl_err *err)
+{
+    (void)to;
+    char *colon = strrchr(arg, ':');
+    if (given.ngroups == GROUPS_MAX || !colon || colon == arg)
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "a group is PATTERN:lr=X,decay=X,frozen,no-adaptation");
+    struct tsl_paramgroup *g = &given.groups[given.ngroups++];
+    *colon = 0;
+    *g = (struct tsl_paramgroup){ .pattern = arg };
+    for (char *at = colon + 1, *next; *at; at = next) {
+        next = at + strcspn(at, ",");
+        if (*next)
+            *next++ = 0;
+        if (!strcmp(at, "frozen"))
+            g->frozen = true;
+        else if (!strcmp(at, "no-adaptation"))
+            g->no_adaptation = true;
+        else if (!strncmp(at, "lr=", 3) && tsl_parse_number(at + 3, &g->lr))
+            g->frozen |= g->lr == 0;
+        else if (!strncmp(at, "decay=", 6) && tsl_parse_number(at + 6, &g->weight_decay))
+            g->has_decay = true;
+        else
+            return tsl_err_set(err, TSL_EUSAGE,
+                               "%s: a group has lr=X, decay=X, frozen and no-adaptation",
+                               tsl_quote(at).s);
+    }
+    return 0;
+}
+
+/* K:ALPHA */
+static int take_lookahead(void *to, const char *arg, struct tsl_err *err)
+{
+    (void)to;
+    char *colon = strchr(arg, ':');
+    if (colon)
+        *colon = 0;
+    given.lookahead_alpha = 0.5;
+    if (!tsl_parse_u64(arg, &given.lookahead, NULL) || given.lookahead > 1000000 ||
+        (colon && !tsl_parse_share(colon + 1, &given.lookahead_alpha)))
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "%s: a number of steps, and perhaps :ALPHA from 0 to 1",
+                           tsl_quote(arg).s);
+    return 0;
+}
+
+/* NAME=VALUE */
+static int take_baseline(void *to, const char *arg, struct tsl_err *err)
+{
+    (void)to;
+    char *is = strchr(arg, '=');
+    struct tsl_trainreport_baseline *b = &given.baselines[given.nbaselines];
+    if (given.nbaselines == BASELINES_MAX || !is || is == arg ||
+        !tsl_parse_share(is + 1, &b->value))
+        return tsl_err_set(err, TSL_EUSAGE, "%s: NAME=VALUE, an accuracy from 0 to 1",
+                           tsl_quote(arg).s);
+    *is = 0;
+    b->chart = "accuracy";
+    b->name = arg;
+    given.nbaselines++;
+    return 0;
 }
 
 static const struct cli_opt opts[] = {
@@ -103,6 +176,13 @@ static const struct cli_opt opts[] = {
                 "the gradient's norm at most; 0: as it is; default: 1", ctrain_number),
     CTRAIN_CALL(0, "ema", "X", &given.ema,
                 "keep an average of the weights, decaying by X", ctrain_number),
+    CTRAIN_CALL(0, "lookahead", "K[:ALPHA]", NULL,
+                "every K steps go ALPHA (.5) of the way from where they began",
+                take_lookahead),
+    CTRAIN_CALL(0, "group", "PATTERN:...", NULL,
+                "parameters whose names match, as in '*.bias:decay=0' or\n"
+                "'*embeddings*:lr=.1,frozen'; the first that matches counts",
+                take_group),
     CTRAIN_OPT(0, "dtype", "NAME", CLI_STR, &ctrain_given.dtype,
                "f32 (the default), or bf16: products of rounded factors,\n"
                "with sums, weights and all else in f32"),
@@ -124,6 +204,8 @@ static const struct cli_opt opts[] = {
                "and those of every N-th step"),
     CTRAIN_OPT(0, "log-every", "N", CLI_COUNT, &given.log_every,
                "measure every N steps; default: 10"),
+    CTRAIN_CALL(0, "baseline", "NAME=VALUE", NULL,
+                "an accuracy to be drawn as a line into the report", take_baseline),
     CTRAIN_RESOURCES,
     CTRAIN_HEADING("Telling:"),
     CTRAIN_OPT('q', "quiet", NULL, CLI_FLAG, &ctrain_given.quiet,
@@ -221,6 +303,14 @@ static int optim_of(struct tsl_optim_opts *o, struct tsl_err *err)
     o->clip_norm = given.clip >= 0 ? given.clip : 1;
     if (given.ema >= 0)
         o->ema_decay = given.ema;
+    if (given.lookahead) {
+        o->lookahead_k = (unsigned)given.lookahead;
+        o->lookahead_alpha = given.lookahead_alpha;
+    }
+    if (given.ngroups) {
+        o->group = given.groups;
+        o->ngroups = given.ngroups;
+    }
     return 0;
 }
 
@@ -250,6 +340,15 @@ static int identity_of(char **text, const struct tsl_trainer_opts *o, struct tsl
     tsl_json_num(&j, "weight-decay", o->optim.weight_decay);
     tsl_json_num(&j, "clip", o->optim.clip_norm);
     tsl_json_num(&j, "ema", o->optim.ema_decay);
+    tsl_json_u64(&j, "lookahead", o->optim.lookahead_k);
+    tsl_json_num(&j, "lookahead-alpha", o->optim.lookahead_alpha);
+    for (size_t i = 0; i < given.ngroups; i++) {
+        const struct tsl_paramgroup *g = &given.groups[i];
+        char group[300];
+        snprintf(group, sizeof group, "%.200s:lr=%g,decay=%g,%d%d", g->pattern, g->lr,
+                 g->has_decay ? g->weight_decay : -1, g->frozen, g->no_adaptation);
+        tsl_json_str(&j, "group", group);
+    }
     tsl_json_close(&j, '}');
     rc = tsl_json_end(&j, err);
     *text = rc == 0 ? tsl_mem_strdup(j.text, err) : NULL;
@@ -389,12 +488,50 @@ static int measured(struct run *r, const struct tsl_trainer_out *out, struct tsl
     return rc;
 }
 
+/* report.html, of all that was measured so far. */
+static int report(const struct run *r, struct tsl_err *err)
+{
+    struct tsl_metrics_table table = { 0 };
+    struct tsl_trainer_facts f;
+    char path[4096], count[32], data[300], steps[32];
+    tsl_trainer_facts(r->t, &f);
+    snprintf(count, sizeof count, "%.2f million", (double)f.nparameters * 1e-6);
+    snprintf(data, sizeof data, "%s%s", given.sets[0].path,
+             given.nsets > 1 ? ", ..." : "");
+    snprintf(steps, sizeof steps, "%" PRIu64, given.steps);
+    const struct tsl_trainreport_pair pairs[] = {
+        { "model", given.model ? given.model : "bert-tiny" },
+        { "parameters", count },
+        { "data", data },
+        { "steps", steps },
+        { "optimizer", given.optimizer ? given.optimizer : "adamw" },
+        { "schedule", given.schedule ? given.schedule : "linear:warmup=1%" },
+        { "numbers", ctrain_given.dtype ? ctrain_given.dtype : "f32" },
+    };
+    snprintf(path, sizeof path, "%s/metrics.jsonl", ctrain_given.output);
+    int rc = tsl_metrics_read(&table, path, err);
+    if (rc < 0)
+        return rc;
+    snprintf(path, sizeof path, "%s/report.html", ctrain_given.output);
+    struct tsl_trainreport page = { .title = ctrain_given.output,
+                                    .metrics = &table,
+                                    .pairs = pairs,
+                                    .npairs = sizeof pairs / sizeof *pairs,
+                                    .baselines = given.baselines,
+                                    .nbaselines = given.nbaselines };
+    rc = tsl_trainreport_write(path, &page, err);
+    tsl_metrics_table_fini(&table);
+    return rc;
+}
+
 static int save(struct run *r, struct tsl_err *err)
 {
     if (!ctrain_given.output)
         return 0;
     int rc = tsl_metrics_sync(&r->metrics, err);
-    return rc < 0 ? rc : tsl_trainer_save(r->t, err);
+    if (rc == 0)
+        rc = tsl_trainer_save(r->t, err);
+    return rc < 0 ? rc : report(r, err);
 }
 
 static int steps(struct run *r, struct tsl_err *err)

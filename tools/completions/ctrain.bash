@@ -26,7 +26,7 @@ _ctrain() {
     -o) COMPREPLY=($(compgen -d -- "$cur")) ;;
     -[njms] | --vocab-size | --layers | --hidden | --heads | --intermediate | --dropout) ;;
     --batch | --accumulate | --seq-length | --steps | --lr | --beta1 | --beta2 | --eps) ;;
-    --weight-decay | --clip | --ema | --seed | --save-every | --keep | --keep-every) ;;
+    --weight-decay | --clip | --ema | --lookahead | --group | --baseline | --seed | --save-every | --keep | --keep-every) ;;
     --log-every | --memory | --threads) ;;
     *)
         if [[ $cur == -* ]]; then
@@ -34,7 +34,7 @@ _ctrain() {
             COMPREPLY=($(compgen -W '--model= --vocab-size= --layers= --hidden= --heads=
                 --intermediate= --dropout= --init= --data= --batch= --accumulate= --seq-length=
                 --truncate --objective= --steps= --optimizer= --lr= --schedule= --beta1= --beta2=
-                --eps= --weight-decay= --clip= --ema= --dtype= --seed= -o --resume --force
+                --eps= --weight-decay= --clip= --ema= --lookahead= --group= --baseline= --dtype= --seed= -o --resume --force
                 --save-every= --keep= --keep-every= --log-every= --memory= --threads= --quiet
                 --verbose --progress= --stats= --explain --profile --help --version' -- "$cur"))
             [[ ${COMPREPLY-} == *= ]] && compopt -o nospace

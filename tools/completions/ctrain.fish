@@ -23,6 +23,9 @@ complete -c ctrain -l eps -x -d "Instead of the optimizer's"
 complete -c ctrain -l weight-decay -x -d "Instead of the optimizer's"
 complete -c ctrain -l clip -x -d 'Norm of the gradient at most'
 complete -c ctrain -l ema -x -d 'Keep an average of the weights'
+complete -c ctrain -l lookahead -x -d 'Every K steps go back part of the way'
+complete -c ctrain -l group -x -d 'Parameters that are treated otherwise'
+complete -c ctrain -l baseline -x -d 'A line in the report'
 complete -c ctrain -l dtype -x -a 'f32 bf16' -d 'Of the factors of products'
 complete -c ctrain -s s -l seed -x -d 'Of initial weights, order and dropout'
 complete -c ctrain -s o -r -d 'The folder of the run'
