@@ -33,5 +33,6 @@ const struct tsl_kernels *tsl_kernels(void)
     k = wish ? tsl_kernels_named(wish) : NULL;
     for (size_t i = 0; !k; i++)
         k = tsl_kernels_named((const char *[]){ "avx512", "avx2", "ref" }[i]);
-    return chosen = k;
+    chosen = k;
+    return k;
 }

@@ -3,7 +3,7 @@
  * The page needs nothing from outside and no script: its drawings are SVG within it, light or
  * dark as the reader has it, and numbers show where one points.
  * Order: the same numbers give the same page.
- * Memory: the page, some 100 KiB, however long the run.
+ * Memory: the page, some 300 KiB, however long the run.
  * Threads: one owner. */
 #ifndef TSL_TRAINREPORT_H
 #define TSL_TRAINREPORT_H
