@@ -13,8 +13,8 @@ struct dialect {
     const char *body;  /* before all of the body's names */
     const char *block; /* printf: of layer or group %u, before the following */
     const char *query, *key, *value, *attended, *attended_norm;
-    const char *wide, *narrow, *narrow_norm; /* the feed-forward's two layers */
-    const char *pooler;
+    const char *wide, *narrow, *narrow_norm;     /* the feed-forward's two layers */
+    const char *pooler;                          /* NULL: no head for pairs */
     const char *found, *found_norm, *found_bias; /* the head for masked tokens */
     const char *pair;
     bool positions; /* learned ones; else rotary */
@@ -33,8 +33,8 @@ static const struct dialect dialects[] = {
                             "attention.self.key", "attention.self.value",
                             "attention.output.dense", "attention.output.LayerNorm",
                             "intermediate.dense", "output.dense", "output.LayerNorm",
-                            "roberta.pooler.dense", "lm_head.dense", "lm_head.layer_norm",
-                            "lm_head.bias", "classifier", true, true },
+                            NULL, "lm_head.dense", "lm_head.layer_norm", "lm_head.bias",
+                            NULL, true, true },
     [TSL_MODEL_ALBERT] = { "albert",
                            "albert.encoder.albert_layer_groups.%u.albert_layers.0",
                            "attention.query", "attention.key", "attention.value",
@@ -46,11 +46,10 @@ static const struct dialect dialects[] = {
                              "attention.self.query", "attention.self.key",
                              "attention.self.value", "attention.output.dense",
                              "attention.output.LayerNorm", "intermediate.dense",
-                             "output.dense", "output.LayerNorm", "roformer.pooler.dense",
+                             "output.dense", "output.LayerNorm", NULL,
                              "cls.predictions.transform.dense",
                              "cls.predictions.transform.LayerNorm",
-                             "cls.predictions.bias", "cls.seq_relationship", false,
-                             false },
+                             "cls.predictions.bias", NULL, false, false },
 };
 
 static const struct dialect *dialect_of(const struct tsl_modelconfig *c)
@@ -207,6 +206,11 @@ static void pair_head(struct tsl_layers *l, const struct tsl_model_inputs *in,
     const struct dialect *d = dialect_of(c);
     int64_t h = c->hidden_size;
     struct tsl_tensor *x = NULL;
+    if (!d->pooler) {
+        if (l->g)
+            tsl_graph_refuse(l->g, "%s has no head for pairs", d->body);
+        return;
+    }
     if (l->g && out->hidden) {
         x = tsl_ops_slice(l->g, out->hidden, 1, 0, 1);
         x = tsl_ops_reshape(l->g, x, 2, (int64_t[]){ t->batch, h });

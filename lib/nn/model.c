@@ -1,5 +1,10 @@
 #include "nn/model.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "nn/families.h"
 
 static void write_model(struct tsl_layers *l, const struct tsl_model_task *t,
@@ -110,4 +115,17 @@ bool tsl_model_public_name(const struct tsl_modelconfig *c, const char *theirs,
     case TSL_MODEL_T5: return tsl_t5_public_name(c, theirs, name);
     default: return tsl_encoder_public_name(c, theirs, name);
     }
+}
+
+void tsl_model_unshare(const struct tsl_modelconfig *c, int64_t groups, const char *ours,
+                       char *theirs)
+{
+    static const char stem[] = "albert.encoder.albert_layer_groups.";
+    char *rest;
+    snprintf(theirs, TSL_LAYERS_NAME, "%s", ours);
+    if (!groups || strncmp(ours, stem, sizeof stem - 1) != 0)
+        return;
+    int64_t group = strtoll(ours + sizeof stem - 1, &rest, 10);
+    snprintf(theirs, TSL_LAYERS_NAME, "%s%" PRId64 "%s", stem,
+             group * groups / c->num_hidden_groups, rest);
 }

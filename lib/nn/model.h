@@ -71,5 +71,11 @@ int tsl_model_record(const struct tsl_modelconfig *c, struct tsl_params *p,
  * false: to be ignored, as it holds nothing of its own. */
 bool tsl_model_public_name(const struct tsl_modelconfig *c, const char *theirs,
                            char *name);
+/* The name that a parameter of a model with c's groups (ours) has in a checkpoint with fewer, whose
+ * number divides c's; 0: as many.  Layers that shared their weights there start equal here and
+ * go their own ways (ALBERT "unshared").  theirs has room for 256 bytes; ours itself where it
+ * belongs to no group. */
+void tsl_model_unshare(const struct tsl_modelconfig *c, int64_t groups, const char *ours,
+                       char *theirs);
 
 #endif

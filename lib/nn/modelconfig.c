@@ -1,6 +1,7 @@
 #include "nn/modelconfig.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -334,6 +335,18 @@ static const char *activation_name(const struct tsl_modelconfig *c)
     return names[c->hidden_act] ? names[c->hidden_act] : "gelu";
 }
 
+/* transformers takes no 1 where it wants a fraction: that is 1.0. */
+static void put_real(struct tsl_json *j, const char *key, double x)
+{
+    char text[32];
+    if (!(x > -1e9 && x < 1e9) || x != (double)(int32_t)x) {
+        tsl_json_num(j, key, x);
+        return;
+    }
+    int n = snprintf(text, sizeof text, "%d.0", (int)x);
+    tsl_json_raw(j, key, (struct tsl_slice){ (const uint8_t *)text, (size_t)n });
+}
+
 int tsl_modelconfig_text(const struct tsl_modelconfig *c, char **text,
                          struct tsl_err *err)
 {
@@ -354,12 +367,16 @@ int tsl_modelconfig_text(const struct tsl_modelconfig *c, char **text,
         memcpy(&real, at, sizeof real);
         memcpy(&number, at, sizeof number);
         if (m->real)
-            tsl_json_num(&j, spelled(m, c->kind), real);
+            put_real(&j, spelled(m, c->kind), real);
         else
             tsl_json_u64(&j, spelled(m, c->kind), (uint64_t)number);
     }
     if (gpt2)
-        tsl_json_num(&j, "embd_pdrop", c->hidden_dropout_prob);
+        put_real(&j, "embd_pdrop", c->hidden_dropout_prob);
+    if (c->kind == TSL_MODEL_ALBERT) /* of the head for pairs */
+        put_real(&j, "classifier_dropout_prob", c->hidden_dropout_prob);
+    if (t5) /* the decoder begins with padding */
+        tsl_json_u64(&j, "decoder_start_token_id", (uint64_t)c->pad_token_id);
     tsl_json_str(&j,
                  gpt2 ? "activation_function"
                  : t5 ? "feed_forward_proj"
