@@ -211,7 +211,7 @@ static const struct cli_opt opts[] = {
     CTRAIN_OPT('q', "quiet", NULL, CLI_FLAG, &ctrain_given.quiet,
                "no progress unless --progress=always, no closing line"),
     CTRAIN_OPT('v', "verbose", NULL, CLI_FLAG, &ctrain_given.verbose,
-               "a line for each measured step"),
+               "a line for each measured step, and a closing one"),
     CTRAIN_OPT(0, "progress", "WHEN", CLI_STR, &ctrain_given.progress,
                "auto (on a terminal), always or never"),
     CTRAIN_OPT(0, "stats", "FILE", CLI_STR, &ctrain_given.stats,
@@ -314,7 +314,17 @@ static int optim_of(struct tsl_optim_opts *o, struct tsl_err *err)
     return 0;
 }
 
-/* What may not change when a run goes on, as lines. */
+/* The members of a JSON text as lines "name: value", at to; returns where they end. */
+static char *plain_lines(char *to, const char *json)
+{
+    for (const char *p = json; *p; p++)
+        if (!strchr("\"{},", *p) && !(*p == '\n' && (p == json || p[-1] == '{')))
+            *to++ = *p;
+    *to = 0;
+    return to;
+}
+
+/* What may not change when a run goes on, as lines: the first that differs is told. */
 static int identity_of(char **text, const struct tsl_trainer_opts *o, struct tsl_err *err)
 {
     struct tsl_json j = { 0 };
@@ -323,11 +333,12 @@ static int identity_of(char **text, const struct tsl_trainer_opts *o, struct tsl
     if (rc < 0)
         return rc;
     tsl_json_open(&j, NULL, '{');
-    tsl_json_str(&j, "model", config);
-    tsl_mem_free(config);
     tsl_json_u64(&j, "batch", o->data.rows);
     tsl_json_u64(&j, "accumulate", o->accumulate ? o->accumulate : 1);
     tsl_json_u64(&j, "seq-length", o->data.data.tokens_max);
+    tsl_json_bool(&j, "truncate", given.truncate);
+    if (given.objective)
+        tsl_json_str(&j, "objective", given.objective);
     tsl_json_u64(&j, "steps", given.steps);
     tsl_json_u64(&j, "seed", o->seed);
     tsl_json_str(&j, "dtype", o->bf16 ? "bf16" : "f32");
@@ -351,12 +362,11 @@ static int identity_of(char **text, const struct tsl_trainer_opts *o, struct tsl
     }
     tsl_json_close(&j, '}');
     rc = tsl_json_end(&j, err);
-    *text = rc == 0 ? tsl_mem_strdup(j.text, err) : NULL;
+    *text = rc == 0 ? tsl_mem_alloc(strlen(config) + j.len + 1, 1, "options", err) : NULL;
+    if (*text)
+        plain_lines(plain_lines(*text, config), j.text);
+    tsl_mem_free(config);
     tsl_json_fini(&j);
-    /* members on lines of their own, so that a difference shows as one of them */
-    for (char *p = *text; p && *p; p++)
-        if (*p == ',' && p[1] == ' ')
-            p[1] = '\n';
     return *text ? 0 : TSL_ENOMEM;
 }
 
@@ -591,6 +601,20 @@ static int write_stats(struct run *r, struct tsl_err *err)
     return cli_write_json(ctrain_given.stats, &j, err);
 }
 
+static void closing_line(const struct run *r)
+{
+    char kept[64] = "; nothing is kept without -o DIR";
+    if (tsl_trainer_done(r->t) == now.first) {
+        cli_warn("all %" PRIu64 " steps were done before", given.steps);
+        return;
+    }
+    if (ctrain_given.output)
+        snprintf(kept, sizeof kept, ", to checkpoint-%08" PRIu64, tsl_trainer_done(r->t));
+    cli_warn("%" PRIu64 " steps, %" PRIu64 " tokens, loss %.4f, %.2f s%s",
+             tsl_trainer_done(r->t), tsl_trainer_tokens(r->t), now.loss,
+             tsl_seconds() - r->began, kept);
+}
+
 static void explain(const struct tsl_trainer *t, const struct tsl_trainer_opts *o)
 {
     struct tsl_trainer_facts f;
@@ -619,7 +643,10 @@ static int prepare(const struct tsl_trainer_opts *o, struct tsl_err *err)
     if (!o->run || given.explain)
         return 0;
     if (mkdir(o->run, 0777) < 0 && !tsl_file_is_folder(o->run))
-        return tsl_err_sys(err, errno, "%s cannot be made", tsl_quote(o->run).s);
+        return errno == EEXIST
+                   ? tsl_err_set(err, TSL_EUSAGE, "%s is a file, not the folder of a run",
+                                 tsl_quote(o->run).s)
+                   : tsl_err_sys(err, errno, "%s cannot be made", tsl_quote(o->run).s);
     if (given.resume)
         return 0;
     int rc = tsl_ckpt_find(&k, o->run, err);
@@ -643,8 +670,13 @@ static int train(char **operands, size_t n, struct tsl_err *err)
     struct tsl_trainer_opts o;
     struct run r = { .metrics = { TSL_FILE_INIT }, .began = tsl_seconds() };
     char *identity = NULL, *profile;
-    for (size_t i = 0; i < n; i++)
-        take_set(NULL, operands[i], err);
+    for (size_t i = 0; i < n; i++) {
+        if (take_set(NULL, operands[i], err) < 0)
+            return err->code;
+        if (!tsl_file_exists(given.sets[given.nsets - 1].path))
+            cli_misuse(true, "%s is no file, and no command either",
+                       tsl_quote(operands[i]).s);
+    }
     if (!given.nsets)
         cli_misuse(true, "no data: --data=SET says what to train on");
     if (!given.steps)
@@ -683,6 +715,9 @@ static int train(char **operands, size_t n, struct tsl_err *err)
     cli_progress_stop();
     if (rc == 0)
         rc = write_stats(&r, err);
+    if (rc == 0 && !stop_asked && !ctrain_given.quiet &&
+        (ctrain_given.verbose || cli_progress_shown()))
+        closing_line(&r);
     if (rc == 0 && given.profile &&
         tsl_graph_profile_text(tsl_trainer_graph(r.t), &profile, err) == 0) {
         fputs(profile, stderr);

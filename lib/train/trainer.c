@@ -106,7 +106,7 @@ static struct tsl_ckpt_array *optim_arrays(struct tsl_trainer *t, size_t *n,
  * this model does not have. */
 static int load_init(struct tsl_trainer *t, struct tsl_err *err)
 {
-    struct tsl_safetensors *s;
+    struct tsl_safetensors *s = NULL;
     char path[4096];
     snprintf(path, sizeof path, "%s%s", t->o.init,
              tsl_file_is_folder(t->o.init) ? "/model.safetensors" : "");
@@ -166,8 +166,8 @@ static int same_run(const struct tsl_trainer *t, const struct tsl_ckpt *k,
         char was[100], is[100];
         first_difference(then, now, was, is, sizeof was);
         return tsl_err_set(err, TSL_EUSAGE,
-                           "%s was begun with other options: \"%s\" then, \"%s\" now",
-                           k->path, was, is);
+                           "%s was begun with other options: %s then, %s now", k->path,
+                           *was ? was : "nothing", *is ? is : "nothing");
     }
     if (k->state.ndata != t->o.data.nsets)
         return tsl_err_set(err, TSL_EUSAGE, "%s was begun with %zu data sets, not %zu",
@@ -261,7 +261,7 @@ static int open_model(struct tsl_trainer *t, struct tsl_err *err)
     if (rc == 0)
         rc = tsl_graph_derive(t->graph, t->out.loss, &t->params, err);
     /* A head that the task does not ask for stays as it is: it would only decay. */
-    for (size_t i = 0; i < t->params.n; i++)
+    for (size_t i = 0; rc == 0 && i < t->params.n; i++)
         t->params.item[i].frozen |= !tsl_graph_has_param(t->graph, &t->params.item[i]);
     if (rc == 0)
         rc = tsl_graph_plan(t->graph, t->o.nthreads, err);
