@@ -360,8 +360,10 @@ static int explain(struct tsl_trainer *t, uint32_t batch,
     struct tsl_draw draw = { t->o.seed, t->done * t->o.accumulate + batch };
     tsl_trainfeed_put(&t->in, t->feeds + batch * t->feed_bytes, all);
     int rc = tsl_graph_run_checked(t->graph, t->pool, &draw, &why);
-    return tsl_err_set(err, TSL_EFORMAT, "step %" PRIu64 ": %s; %s%s", t->done + 1,
-                       rc < 0 ? why.msg : first->msg,
+    const char *text = rc < 0 ? why.msg : first->msg, *colon = strstr(text, ": ");
+    if (strncmp(text, "step ", 5) == 0 && colon)
+        text = colon + 2; /* the optimizer counts, too */
+    return tsl_err_set(err, TSL_EFORMAT, "step %" PRIu64 ": %s; %s%s", t->done + 1, text,
                        *t->last ? "the last good checkpoint is "
                                 : "there is no checkpoint yet",
                        t->last);
