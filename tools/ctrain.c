@@ -19,7 +19,7 @@ static const char notes[] =
     "Exit status 0: done; 1: anything else.\n"
     "\n";
 
-static const struct ctrain_command *const commands[] = { &ctrain_train };
+static const struct ctrain_command *const commands[] = { &ctrain_train, &ctrain_eval };
 
 enum { NCOMMANDS = sizeof commands / sizeof *commands };
 

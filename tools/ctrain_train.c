@@ -17,6 +17,7 @@
 #include "ctrain.h"
 #include "io/file.h"
 #include "par/thread.h"
+#include "train/evaluate.h"
 #include "train/metrics.h"
 #include "train/tbevents.h"
 #include "train/trainreport.h"
@@ -31,9 +32,11 @@ static struct {
     struct tsl_paramgroup groups[GROUPS_MAX];
     struct tsl_trainreport_baseline baselines[BASELINES_MAX];
     size_t ngroups, nbaselines;
-    size_t nsets;
     uint64_t lookahead;
     double lookahead_alpha;
+    struct tsl_loader_set held[CTRAIN_SETS_MAX];
+    size_t nsets, nheld;
+    uint64_t eval_every, eval_batches;
     uint64_t steps, accumulate, save_every, keep, keep_every, log_every, vocab, layers,
         hidden, heads, intermediate;
     double lr, beta1, beta2, eps, decay, clip, dropout, ema;
@@ -123,6 +126,14 @@ static int take_baseline(void *to, const char *arg, struct tsl_err *err)
     return 0;
 }
 
+static int take_held(void *to, const char *arg, struct tsl_err *err)
+{
+    (void)to;
+    if (given.nheld == CTRAIN_SETS_MAX)
+        return tsl_err_set(err, TSL_EUSAGE, "more than %d data sets", CTRAIN_SETS_MAX);
+    return tsl_loader_parse_set((char *)(uintptr_t)arg, &given.held[given.nheld++], err);
+}
+
 static const struct cli_opt opts[] = {
     CTRAIN_HEADING("What is trained:"),
     CTRAIN_OPT(0, "model", "NAME", CLI_STR, &given.model,
@@ -206,6 +217,14 @@ static const struct cli_opt opts[] = {
                "measure every N steps; default: 10"),
     CTRAIN_CALL(0, "baseline", "NAME=VALUE", NULL,
                 "an accuracy to be drawn as a line into the report", take_baseline),
+    CTRAIN_CALL(0, "eval", "SET", NULL,
+                "what is held out, to be looked at between steps; it does not\n"
+                "change what is trained",
+                take_held),
+    CTRAIN_OPT(0, "eval-every", "N", CLI_COUNT, &given.eval_every,
+               "every N steps, and at the end; default: a tenth of all"),
+    CTRAIN_OPT(0, "eval-batches", "N", CLI_COUNT, &given.eval_batches,
+               "its first N batches only; default: all"),
     CTRAIN_RESOURCES,
     CTRAIN_HEADING("Telling:"),
     CTRAIN_OPT('q', "quiet", NULL, CLI_FLAG, &ctrain_given.quiet,
@@ -405,7 +424,7 @@ static int options_of(struct tsl_trainer_opts *o, char **identity, struct tsl_er
         .nsets = given.nsets,
         .seed = ctrain_given.seed,
         .rows = ctrain_given.batch ? (uint32_t)ctrain_given.batch : 32,
-        .memory = ctrain_given.memory,
+        .memory = given.nheld ? ctrain_given.memory / 4 * 3 : ctrain_given.memory,
         .data = { .objective = given.objective,
                   .doc_end = given.doc_end,
                   .tokens_max = (uint32_t)ctrain_given.length,
@@ -430,6 +449,7 @@ static int options_of(struct tsl_trainer_opts *o, char **identity, struct tsl_er
 
 struct run {
     struct tsl_trainer *t;
+    struct tsl_evaluate *held; /* NULL: nothing is held out */
     struct tsl_metrics metrics;
     struct tsl_tbevents events;
     bool files;
@@ -457,19 +477,61 @@ static int open_files(struct run *r, struct tsl_err *err)
     return tsl_tbevents_open(&r->events, path, false, done, wall, err);
 }
 
-/* Every log_every steps, and after the last. */
-static int measured(struct run *r, const struct tsl_trainer_out *out, struct tsl_err *err)
-{
-    double seconds = tsl_seconds() - r->since;
-    uint64_t done = tsl_trainer_done(r->t);
-    struct tsl_metric m[16];
-    size_t n = 0;
 #define METRIC(label, number)                                                            \
     do {                                                                                 \
         double value = (number);                                                         \
         if (!isnan(value))                                                               \
             m[n++] = (struct tsl_metric){ label, value };                                \
     } while (0)
+
+enum { METRICS_MAX = 32 };
+
+/* Where the step calls for it, what was held out: how many numbers it came to. */
+static int look_at_held(struct run *r, struct tsl_metric *m, struct tsl_err *err)
+{
+    uint64_t done = tsl_trainer_done(r->t);
+    uint64_t every = given.eval_every ? given.eval_every : (given.steps + 9) / 10;
+    struct tsl_evaluate_out out;
+    size_t n = 0;
+    if (!r->held || (done % every && done != given.steps))
+        return 0;
+    double began = tsl_seconds();
+    int rc = tsl_evaluate_run(r->held, &out, err);
+    r->since += tsl_seconds() - began; /* is no time of training */
+    if (rc < 0)
+        return rc;
+    METRIC("eval_loss", out.loss);
+    METRIC("eval_accuracy", out.masked ? out.masked_accuracy : out.label_accuracy);
+    METRIC("eval_mlm_loss", out.masked_loss);
+    METRIC("eval_nsp_loss", out.pair_loss);
+    METRIC("eval_nsp_accuracy", out.pair_accuracy);
+    METRIC("eval_lm_loss", out.label_loss);
+    METRIC("eval_perplexity", out.perplexity);
+    if (ctrain_given.verbose && !ctrain_given.quiet)
+        cli_warn("step %" PRIu64 ": held out: loss %.4f, perplexity %.2f", done, out.loss,
+                 out.perplexity);
+    return (int)n;
+}
+
+/* A line of metrics; nothing where there are none. */
+static int put_metrics(struct run *r, const struct tsl_metric *m, size_t n,
+                       struct tsl_err *err)
+{
+    uint64_t done = tsl_trainer_done(r->t);
+    if (!r->files || !n)
+        return 0;
+    int rc = tsl_metrics_put(&r->metrics, done, m, n, err);
+    return rc < 0 ? rc
+                  : tsl_tbevents_put(&r->events, done, (double)time(NULL), m, n, err);
+}
+
+/* Every log_every steps, and after the last; held: of m, what was held out came to. */
+static int measured(struct run *r, const struct tsl_trainer_out *out,
+                    struct tsl_metric *m, size_t held, struct tsl_err *err)
+{
+    double seconds = tsl_seconds() - r->since;
+    uint64_t done = tsl_trainer_done(r->t);
+    size_t n = held;
     METRIC("loss", r->loss / (double)r->steps);
     METRIC("mlm_loss", out->masked_loss);
     METRIC("nsp_loss", out->pair_loss);
@@ -482,21 +544,20 @@ static int measured(struct run *r, const struct tsl_trainer_out *out, struct tsl
     METRIC("tokens_per_s", (double)r->tokens / seconds);
     METRIC("data_wait_s", r->waited / (double)r->steps);
     METRIC("time", tsl_seconds() - r->began);
-#undef METRIC
     now.loss = r->loss / (double)r->steps;
     now.tokens_per_s = (double)r->tokens / seconds;
     now.wait_share = r->waited / seconds;
     if (ctrain_given.verbose && !ctrain_given.quiet)
         cli_warn("step %" PRIu64 ": loss %.4f, %.0f tokens/s, data wait %.1f%%", done,
                  now.loss, now.tokens_per_s, 100 * now.wait_share);
-    int rc = r->files ? tsl_metrics_put(&r->metrics, done, m, n, err) : 0;
-    if (rc == 0 && r->files)
-        rc = tsl_tbevents_put(&r->events, done, (double)time(NULL), m, n, err);
+    int rc = put_metrics(r, m, n, err);
     r->since = tsl_seconds();
     r->waited = r->loss = 0;
     r->steps = r->tokens = 0;
     return rc;
 }
+
+#undef METRIC
 
 /* report.html, of all that was measured so far. */
 static int report(const struct run *r, struct tsl_err *err)
@@ -549,6 +610,7 @@ static int steps(struct run *r, struct tsl_err *err)
     uint64_t every = given.save_every ? given.save_every : (given.steps + 9) / 10;
     uint64_t log = given.log_every ? given.log_every : 1;
     struct tsl_trainer_out out = { 0 };
+    struct tsl_metric m[METRICS_MAX];
     bool saved = false;
     int rc = 1;
     while (rc == 1 && tsl_trainer_done(r->t) < given.steps && !stop_asked) {
@@ -561,7 +623,11 @@ static int steps(struct run *r, struct tsl_err *err)
         r->loss += out.loss;
         r->tokens += out.tokens;
         r->waited += out.wait_seconds;
-        int now_rc = done % log == 0 || done == given.steps ? measured(r, &out, err) : 0;
+        int now_rc = look_at_held(r, m, err);
+        if (now_rc >= 0 && (done % log == 0 || done == given.steps))
+            now_rc = measured(r, &out, m, (size_t)now_rc, err);
+        else if (now_rc > 0)
+            now_rc = put_metrics(r, m, (size_t)now_rc, err);
         saved = done % every == 0;
         if (now_rc == 0 && saved)
             now_rc = save(r, err);
@@ -575,7 +641,7 @@ static int steps(struct run *r, struct tsl_err *err)
                            "the data ended after step %" PRIu64 " of %" PRIu64,
                            tsl_trainer_done(r->t), given.steps);
     if (r->steps)
-        rc = measured(r, &out, err);
+        rc = measured(r, &out, m, 0, err);
     return rc < 0 || saved ? (rc < 0 ? rc : 0) : save(r, err);
 }
 
@@ -634,6 +700,23 @@ static void explain(const struct tsl_trainer *t, const struct tsl_trainer_opts *
            o->data.rows * (o->accumulate ? o->accumulate : 1),
            o->accumulate ? o->accumulate : 1, f.flops * 1e-9);
     fflush(stdout);
+}
+
+static int open_held(struct run *r, const struct tsl_trainer_opts *o, struct tsl_err *err)
+{
+    struct tsl_evaluate_opts e = {
+        .model = tsl_trainer_config(r->t),
+        .params = tsl_trainer_params(r->t),
+        .data = o->data,
+        .batches = given.eval_batches,
+        .bf16 = o->bf16,
+        .pool = tsl_trainer_pool(r->t),
+        .nthreads = o->nthreads,
+    };
+    e.data.sets = given.held;
+    e.data.nsets = given.nheld;
+    e.data.memory = ctrain_given.memory / 4;
+    return given.nheld ? tsl_evaluate_open(&r->held, &e, err) : 0;
 }
 
 /* DIR is a folder, without a run or with one that is gone on with. */
@@ -697,7 +780,8 @@ static int train(char **operands, size_t n, struct tsl_err *err)
         cli_warn("passed over: %s", tsl_trainer_damaged(r.t));
     if (tsl_trainer_resumed(r.t) && !ctrain_given.quiet)
         cli_warn("going on from %s", tsl_trainer_resumed(r.t));
-    if (ctrain_given.output)
+    rc = open_held(&r, &o, err);
+    if (rc == 0 && ctrain_given.output)
         rc = open_files(&r, err);
     if (rc < 0)
         goto out;
@@ -734,6 +818,7 @@ out:
         end = tsl_tbevents_close(&r.events, rc < 0 ? NULL : err);
         rc = rc < 0 ? rc : end;
     }
+    tsl_evaluate_destroy(r.held);
     tsl_trainer_destroy(r.t);
     tsl_mem_free(identity);
     return rc;

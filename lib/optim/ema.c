@@ -23,6 +23,11 @@ static size_t hidden_bytes(const struct tsl_optim *o)
     return o->params->numbers * sizeof(float);
 }
 
+double tsl_optim_ema_correction(double decay, uint64_t steps)
+{
+    return 1 / (1 - tsl_optim_power(decay, steps));
+}
+
 int tsl_optim_ema_show(struct tsl_optim *o, struct tsl_err *err)
 {
     assert(!o->hidden);
@@ -32,7 +37,7 @@ int tsl_optim_ema_show(struct tsl_optim *o, struct tsl_err *err)
     if (!o->hidden)
         return TSL_ENOMEM;
     memcpy(o->hidden, o->params->values, hidden_bytes(o));
-    double correct = 1 / (1 - tsl_optim_power(o->opts.ema_decay, o->steps));
+    double correct = tsl_optim_ema_correction(o->opts.ema_decay, o->steps);
     for (size_t i = 0; i < o->nslots; i++) {
         const struct tsl_optim_slot *s = &o->slot[i];
         for (size_t j = 0; j < s->param->n; j++)

@@ -158,5 +158,7 @@ uint64_t tsl_optim_steps(const struct tsl_optim *o);
  * TSL_ENOMEM. */
 int tsl_optim_ema_show(struct tsl_optim *o, struct tsl_err *err);
 void tsl_optim_ema_hide(struct tsl_optim *o);
+/* What a saved "ema.NAME" is multiplied with to be shown: 1 / (1 - decay^steps). */
+double tsl_optim_ema_correction(double decay, uint64_t steps);
 
 #endif

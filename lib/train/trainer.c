@@ -10,6 +10,7 @@
 #include "io/file.h"
 #include "tensor/kernels.h"
 #include "train/trainfeed.h"
+#include "train/weights.h"
 
 struct tsl_trainer {
     struct tsl_trainer_opts o;
@@ -102,40 +103,21 @@ static struct tsl_ckpt_array *optim_arrays(struct tsl_trainer *t, size_t *n,
 
 /* ---- beginning from a file ---- */
 
-/* What parameters are called in somebody's file: init may have other spellings, and heads that
- * this model does not have. */
+/* Somebody's file may have other spellings, and heads that this model does not have. */
 static int load_init(struct tsl_trainer *t, struct tsl_err *err)
 {
-    struct tsl_safetensors *s = NULL;
     char path[4096];
     snprintf(path, sizeof path, "%s%s", t->o.init,
              tsl_file_is_folder(t->o.init) ? "/model.safetensors" : "");
-    int rc = tsl_safetensors_open(&s, path, err);
-    bool *loaded = rc == 0 ? tsl_mem_alloc(t->params.n + 1, 1, "parameters", err) : NULL;
-    if (rc == 0 && !loaded)
-        rc = TSL_ENOMEM;
-    for (size_t i = 0; rc == 0 && i < tsl_safetensors_count(s); i++) {
-        const struct tsl_safetensors_entry *e = tsl_safetensors_at(s, i);
-        char name[256];
-        if (strlen(e->name) >= sizeof name ||
-            !tsl_model_public_name(&t->o.model, e->name, name))
-            continue;
-        struct tsl_param *p = tsl_params_find(&t->params, name);
-        if (!p)
-            continue;
-        if (e->rank != p->rank || memcmp(e->dim, p->dim, p->rank * sizeof *p->dim) != 0)
-            rc = tsl_err_set(err, TSL_EFORMAT,
-                             "%s: %s has another shape than in this model", path, name);
-        else
-            rc = tsl_safetensors_read_f32(s, e, p->value, err);
-        loaded[p - t->params.item] = true;
-    }
+    bool *found = tsl_mem_alloc(t->params.n + 1, sizeof *found, "parameters", err);
+    if (!found)
+        return TSL_ENOMEM;
+    int rc = tsl_weights_read(&t->params, &t->o.model, path, found, err);
     for (size_t i = 0; rc == 0 && i < t->params.n; i++)
-        if (!loaded[i])
+        if (!found[i])
             rc = tsl_err_set(err, TSL_EFORMAT, "%s: there is no %s", path,
                              t->params.item[i].name);
-    tsl_mem_free(loaded);
-    tsl_safetensors_close(s);
+    tsl_mem_free(found);
     return rc;
 }
 
@@ -539,4 +521,9 @@ const struct tsl_modelconfig *tsl_trainer_config(const struct tsl_trainer *t)
 struct tsl_graph *tsl_trainer_graph(struct tsl_trainer *t)
 {
     return t->graph;
+}
+
+struct tsl_pool *tsl_trainer_pool(struct tsl_trainer *t)
+{
+    return t->pool;
 }

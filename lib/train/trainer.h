@@ -84,5 +84,7 @@ struct tsl_params *tsl_trainer_params(struct tsl_trainer *t);
 const struct tsl_modelconfig *tsl_trainer_config(const struct tsl_trainer *t);
 /* For those who tune: graph.h. */
 struct tsl_graph *tsl_trainer_graph(struct tsl_trainer *t);
+/* For what is computed between steps. */
+struct tsl_pool *tsl_trainer_pool(struct tsl_trainer *t);
 
 #endif

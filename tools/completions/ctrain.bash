@@ -26,16 +26,18 @@ _ctrain() {
     -o) COMPREPLY=($(compgen -d -- "$cur")) ;;
     -[njms] | --vocab-size | --layers | --hidden | --heads | --intermediate | --dropout) ;;
     --batch | --accumulate | --seq-length | --steps | --lr | --beta1 | --beta2 | --eps) ;;
-    --weight-decay | --clip | --ema | --lookahead | --group | --baseline | --seed | --save-every | --keep | --keep-every) ;;
-    --log-every | --memory | --threads) ;;
+    --weight-decay | --clip | --ema | --lookahead | --group | --baseline | --seed) ;;
+    --save-every | --keep | --keep-every | --log-every | --eval-every | --eval-batches) ;;
+    --memory | --threads) ;;
     *)
         if [[ $cur == -* ]]; then
             compopt +o filenames
             COMPREPLY=($(compgen -W '--model= --vocab-size= --layers= --hidden= --heads=
                 --intermediate= --dropout= --init= --data= --batch= --accumulate= --seq-length=
                 --truncate --objective= --steps= --optimizer= --lr= --schedule= --beta1= --beta2=
-                --eps= --weight-decay= --clip= --ema= --lookahead= --group= --baseline= --dtype= --seed= -o --resume --force
-                --save-every= --keep= --keep-every= --log-every= --memory= --threads= --quiet
+                --eps= --weight-decay= --clip= --ema= --lookahead= --group= --baseline= --dtype=
+                --seed= -o --resume --force --save-every= --keep= --keep-every= --log-every=
+                --eval= --eval-every= --eval-batches= --memory= --threads= --quiet
                 --verbose --progress= --stats= --explain --profile --help --version' -- "$cur"))
             [[ ${COMPREPLY-} == *= ]] && compopt -o nospace
         else

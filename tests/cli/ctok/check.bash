@@ -59,7 +59,7 @@ refuses() {
     while [[ $1 != -- ]]; do words+=("$1") && shift; done
     shift
     tool=${1##*/}
-    case ${2-} in encode | decode | inspect | train | count) tool+=" $2" ;; esac
+    case ${2-} in encode | decode | inspect | train | count | eval | sample | fill) tool+=" $2" ;; esac
     "$@" >refuses.out 2>refuses.err || rc=$?
     if [[ $rc != 1 ]]; then
         echo "exit status $rc, expected 1: $*" >&2
