@@ -41,17 +41,17 @@ int tsl_weights_read(struct tsl_params *p, const struct tsl_modelconfig *c,
 
 /* ---- averages ---- */
 
-/* The decay, from the run's options as ctrain writes them; 0: there is none. */
+/* The decay, from the run's options as ctrain writes them, a line each; 0: there is none. */
 static double decay_of(const char *options)
 {
-    static const char key[] = "\"ema\": ";
-    const char *at = options ? strstr(options, key) : NULL;
+    static const char line[] = "\nema: ";
+    const char *at = options ? strstr(options, line) : NULL;
     char number[40];
     double decay;
     if (!at)
         return 0;
-    at += sizeof key - 1;
-    snprintf(number, sizeof number, "%.*s", (int)strcspn(at, ",}\n"), at);
+    at += sizeof line - 1;
+    snprintf(number, sizeof number, "%.*s", (int)strcspn(at, "\n"), at);
     return tsl_parse_number(number, &decay) && decay < 1 ? decay : 0;
 }
 

@@ -173,7 +173,7 @@ static void averages_are_corrected_for_their_beginning(void **state)
     for (size_t i = 0; i < p->n; i++)
         half[i] = (float)i;
     struct tsl_ckpt_array a = { name, TSL_ST_F32, p->rank, p->dim, half };
-    save(&w, 2, "{\n\"clip\": 1,\n\"ema\": 0.5\n}", &a, 1);
+    save(&w, 2, "clip: 1\nema: 0.5\n", &a, 1);
     assert_ok(tsl_weights_open(&r, "run", true, &err), &err);
     for (size_t i = 0; i < p->n; i++) /* over 1 - 1/4 */
         assert_true(r.params.item[2].value[i] == (float)((double)i * (1 / .75)));
