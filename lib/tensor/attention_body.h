@@ -28,14 +28,12 @@ enum { ATTENTION_KEYS = 64 };
 /* ---- products ------------------------------------------------------------------------------
 
  * Row r, vector v of c: the sum over n steps of a[r * a_row] times vector b[v * b_vec]; a_step
- * and b_step lead to the next step.  Begins with what c holds, or (begin) with 0, and the sum
- * is then times scale. */
+ * and b_step lead to the next step.  Begins with what c holds, or (begin) with 0. */
 struct attention_product {
     const float *a, *b;
     size_t a_row, a_step, b_vec, b_step, n;
     float *c;
     size_t c_row;
-    float scale;
 };
 
 /* Macros, for compilers put an array into registers only when its indexes are constants early. */
@@ -57,7 +55,7 @@ struct attention_product {
     }
 #define ATTENTION_STORE1(r, v)                                                           \
     if (v < nvecs)                                                                       \
-        v16_store(c + r * c_row + v * V16, begin ? v16_mul(acc[r][v], scale) : acc[r][v]);
+        v16_store(c + r * c_row + v * V16, acc[r][v]);
 #define ATTENTION_STORE(r)                                                               \
     ATTENTION_STORE1(r, 0)                                                               \
     ATTENTION_STORE1(r, 1) ATTENTION_STORE1(r, 2) ATTENTION_STORE1(r, 3)
@@ -65,7 +63,7 @@ struct attention_product {
 V16_INLINE void attention_block(const struct attention_product *p, unsigned nvecs,
                                 bool begin)
 {
-    v16 acc[ATTENTION_SOME][4], scale = v16_set(p->scale);
+    v16 acc[ATTENTION_SOME][4];
     const size_t a_row = p->a_row, a_step = p->a_step, c_row = p->c_row;
     const size_t b_vec = p->b_vec, b_step = p->b_step;
     const float *a = p->a, *a3 = a + 3 * a_row, *b = p->b;
@@ -137,9 +135,17 @@ V16_INLINE v16 attention_factor(const struct tsl_attention *a, v16 x)
 {
     return a->bf16 ? attention_bf16(x) : x;
 }
-V16_INLINE unsigned attention_some(size_t n)
+/* The next of n numbers, at most sixteen; 0 behind their end. */
+V16_INLINE v16 attention_load(const float *p, size_t n)
 {
-    return n < V16 ? (unsigned)n : V16;
+    return n >= V16 ? v16_load(p) : v16_load_n(p, (unsigned)n);
+}
+V16_INLINE void attention_store(float *p, v16 x, size_t n)
+{
+    if (n >= V16)
+        v16_store(p, x);
+    else
+        v16_store_n(p, x, (unsigned)n);
 }
 /* count rows of dim numbers, step apart, one behind the other and filled up with zeros. */
 static void attention_pack_rows(const struct tsl_attention *a, const float *from,
@@ -147,8 +153,22 @@ static void attention_pack_rows(const struct tsl_attention *a, const float *from
 {
     for (size_t i = 0; i < count; i++, from += step)
         for (size_t k = 0; k < dim; k += V16, to += V16)
-            v16_store(to,
-                      attention_factor(a, v16_load_n(from + k, attention_some(dim - k))));
+            v16_store(to, attention_factor(a, attention_load(from + k, dim - k)));
+}
+/* Sixteen rows, of which some are there, as a panel. */
+V16_INLINE void attention_pack_panel(const struct tsl_attention *a, const float *from,
+                                     size_t step, unsigned rows, size_t dim, float *to)
+{
+    for (size_t k = 0; k < dim; k += V16) {
+        v16 x[V16];
+        for (unsigned i = 0; i < V16; i++)
+            x[i] = i < rows
+                       ? attention_factor(a, attention_load(from + i * step + k, dim - k))
+                       : v16_set(0);
+        v16_transpose(x);
+        for (unsigned i = 0; i < V16 && k + i < dim; i++, to += V16)
+            v16_store(to, x[i]);
+    }
 }
 /* Rows [first, last), first a multiple of 16, as panels. */
 static void attention_pack_panels(const struct tsl_attention *a, const float *from,
@@ -157,18 +177,10 @@ static void attention_pack_panels(const struct tsl_attention *a, const float *fr
 {
     for (size_t j = first; j < last; j += V16) {
         float *to = panels + j / V16 * attention_panel(dim);
-        for (size_t k = 0; k < dim; k += V16) {
-            v16 x[V16];
-            unsigned wide = attention_some(dim - k);
-            for (unsigned i = 0; i < V16; i++)
-                x[i] =
-                    j + i < last
-                        ? attention_factor(a, v16_load_n(from + (j + i) * step + k, wide))
-                        : v16_set(0);
-            v16_transpose(x);
-            for (unsigned i = 0; i < wide; i++, to += V16)
-                v16_store(to, x[i]);
-        }
+        if (last - j >= V16)
+            attention_pack_panel(a, from + j * step, step, V16, dim, to);
+        else
+            attention_pack_panel(a, from + j * step, step, (unsigned)(last - j), dim, to);
     }
 }
 
@@ -235,7 +247,7 @@ static void attention_take_rows(const struct attention_tile *t, const float *x,
 }
 /* s = rows times panels, for what each six rows see. */
 static void attention_tile_dots(const struct attention_tile *t, const float *rows,
-                                size_t dim, const float *panels, float *s, float scale)
+                                size_t dim, const float *panels, float *s)
 {
     const size_t panel = attention_panel(dim), wide = attention_up16(dim);
     for (size_t k = t->all.from / V16; k * V16 < t->all.to; k += ATTENTION_KEYS / V16)
@@ -253,8 +265,7 @@ static void attention_tile_dots(const struct attention_tile *t, const float *row
                                             .b_vec = panel,
                                             .n = dim,
                                             .c = s + g * t->score_row + from * V16,
-                                            .c_row = t->score_row,
-                                            .scale = scale },
+                                            .c_row = t->score_row },
                 to - from);
         }
 }
@@ -328,20 +339,33 @@ V16_INLINE const float *attention_bias_row(const struct attention_tile *t, size_
     const struct tsl_attention *a = t->a;
     return a->bias + t->piece->b * a->bias_batch + t->piece->h * a->bias_head + i * a->tk;
 }
-/* s += bias, and the largest of row i; -infinity if it sees nothing. */
-static float attention_row_top(const struct attention_tile *t, size_t i, float *s)
+/* Scores are s scale, or with a bias (which is then in s) s: less something. */
+V16_INLINE v16 attention_less(const struct attention_tile *t, v16 s, float less)
+{
+    if (t->a->bias)
+        return v16_sub(s, v16_set(less));
+    return v16_fma(s, v16_set(t->a->scale), v16_set(-less));
+}
+/* s scale + bias, for keys j .. j + 15 of row i. */
+V16_INLINE v16 attention_biased(const struct attention_tile *t, v16 s, const float *bias,
+                                size_t j)
+{
+    return v16_fma(s, v16_set(t->a->scale), attention_load(bias + j, t->a->tk - j));
+}
+/* The largest score of row i; -infinity if it sees nothing.  A bias is added to s. */
+V16_INLINE float attention_row_top(const struct attention_tile *t, size_t i, float *s)
 {
     struct tsl_attention_run r = t->runs[i];
     v16 top = v16_set(-INFINITY);
-    if (t->a->bias) {
-        const float *bias = attention_bias_row(t, t->row + i);
-        for (size_t j = r.from / V16 * V16; j < r.to; j += V16)
-            v16_store(s + j, v16_add(v16_load(s + j),
-                                     v16_load_n(bias + j, attention_some(t->a->tk - j))));
-    }
+    const float *bias = t->a->bias ? attention_bias_row(t, t->row + i) : NULL;
     for (size_t j = r.from / V16 * V16; j < r.to; j += V16) {
-        v16 x = v16_where(attention_seen(j, r), v16_load(s + j), v16_set(-INFINITY));
-        top = v16_max(x, top);
+        v16 x = v16_load(s + j);
+        if (bias) {
+            x = attention_biased(t, x, bias, j);
+            v16_store(s + j, x);
+        } else
+            x = v16_mul(x, v16_set(t->a->scale));
+        top = v16_max(v16_where(attention_seen(j, r), x, v16_set(-INFINITY)), top);
     }
     return v16_top(top);
 }
@@ -363,15 +387,16 @@ V16_INLINE v16 attention_keep(const struct attention_tile *t, size_t n, v16 x)
 }
 /* s = e^(s - top), 0 where row i does not see but its six do; returns their sum, that of the
  * dropped ones included. */
-static float attention_row_exp(const struct attention_tile *t, size_t i, float top,
-                               float *s)
+V16_INLINE float attention_row_exp(const struct attention_tile *t, size_t i, float top,
+                                   float *s)
 {
     struct tsl_attention_run r = t->runs[i], six = t->six[i / ATTENTION_SOME];
     size_t from = six.from / V16 * V16;
-    v16 sum = v16_set(0), less = v16_set(top > -INFINITY ? top : 0);
+    v16 sum = v16_set(0);
+    top = top > -INFINITY ? top : 0;
     attention_row_draw(t, i, from, six.to);
     for (size_t j = from; j < six.to; j += V16) {
-        v16 p = attention_exp(v16_sub(v16_load(s + j), less));
+        v16 p = attention_exp(attention_less(t, v16_load(s + j), top));
         p = v16_where(attention_seen(j, r), p, v16_set(0));
         sum = v16_add(sum, p);
         v16_store(s + j, attention_factor(t->a, attention_keep(t, j - from, p)));
@@ -387,9 +412,9 @@ static void attention_put_rows(const struct attention_tile *t, const float *rows
     for (size_t i = 0; i < t->nrows; i++) {
         float *to = y + attention_place(t, at, t->row + i);
         for (size_t k = 0; k < dim; k += V16)
-            v16_store_n(to + k,
-                        v16_mul(v16_load(rows + i * wide + k), v16_set(factor[i])),
-                        attention_some(dim - k));
+            attention_store(to + k,
+                            v16_mul(v16_load(rows + i * wide + k), v16_set(factor[i])),
+                            dim - k);
     }
 }
 
@@ -400,7 +425,7 @@ static void attention_forward_tile(const struct attention_tile *t)
     const struct tsl_attention *a = t->a;
     float top[ATTENTION_ROWS + V16] = { 0 }, sum[ATTENTION_ROWS + V16] = { 0 };
     attention_take_rows(t, a->q, a->q_at, a->dim, t->q);
-    attention_tile_dots(t, t->q, a->dim, t->keys, t->s, a->scale);
+    attention_tile_dots(t, t->q, a->dim, t->keys, t->s);
     for (size_t i = 0; i < t->nrows; i++) {
         float *s = t->s + i * t->score_row;
         top[i] = attention_row_top(t, i, s);
@@ -411,8 +436,8 @@ static void attention_forward_tile(const struct attention_tile *t)
     float *lse =
         a->lse ? a->lse + (t->piece->b * a->heads + t->piece->h) * a->tq + t->row : NULL;
     for (size_t i = 0; lse && i < t->nrows; i += V16)
-        v16_store_n(lse + i, v16_add(v16_load(top + i), v16_log(v16_load(sum + i))),
-                    attention_some(t->nrows - i));
+        attention_store(lse + i, v16_add(v16_load(top + i), v16_log(v16_load(sum + i))),
+                        t->nrows - i);
     for (size_t i = 0; i < t->nrows; i++)
         sum[i] = sum[i] == 0 ? 0 : t->drop.scale / sum[i];
     attention_put_rows(t, t->y, a->dim_v, sum, a->y, a->y_at);
@@ -463,30 +488,32 @@ enum { ATTENTION_CLEAR = 48 };
 
 /* Row i: s becomes the probabilities, ds the gradient of the scaled scores from that of the
  * probabilities. */
-static void attention_row_back(const struct attention_tile *t, size_t i, float lse,
-                               float delta, float *dbias)
+V16_INLINE void attention_row_back(const struct attention_tile *t, size_t i, float lse,
+                                   float delta, float *dbias)
 {
     const struct tsl_attention *a = t->a;
     struct tsl_attention_run r = t->runs[i], six = t->six[i / ATTENTION_SOME];
     float *s = t->s + i * t->score_row, *ds = t->ds + i * t->score_row;
-    v16 less = v16_set(lse > -INFINITY ? lse : INFINITY), minus = v16_set(delta);
     const float *bias = a->bias ? attention_bias_row(t, t->row + i) : NULL;
-    const v16 scale = v16_set(t->drop.scale);
     size_t from = six.from / V16 * V16;
+    lse = lse > -INFINITY ? lse : INFINITY;
     attention_row_draw(t, i, from, six.to);
     for (size_t j = from; j < six.to; j += V16) {
-        unsigned some = attention_some(a->tk - j);
-        v16 x = v16_load(s + j);
+        v16 x = v16_load(s + j), dp = v16_load(ds + j);
         if (bias)
-            x = v16_add(x, v16_load_n(bias + j, some));
+            x = attention_biased(t, x, bias, j);
         v16m seen = attention_seen(j, r);
-        v16 p = v16_where(seen, attention_exp(v16_sub(x, less)), v16_set(0));
-        v16 dp = attention_keep(t, j - from, v16_mul(v16_load(ds + j), scale));
-        v16 d = v16_mul(p, v16_sub(dp, minus));
+        v16 p = attention_exp(attention_less(t, x, lse));
+        p = v16_where(seen, p, v16_set(0));
+        if (t->drop.below)
+            dp = attention_keep(t, j - from, v16_mul(dp, v16_set(t->drop.scale)));
+        v16 d = v16_mul(p, v16_sub(dp, v16_set(delta)));
         d = v16_where(seen, d, v16_set(0));
         if (dbias)
-            v16_store_n(dbias + j, v16_add(v16_load_n(dbias + j, some), d), some);
-        p = attention_keep(t, j - from, v16_mul(p, scale));
+            attention_store(dbias + j, v16_add(attention_load(dbias + j, a->tk - j), d),
+                            a->tk - j);
+        if (t->drop.below)
+            p = attention_keep(t, j - from, v16_mul(p, v16_set(t->drop.scale)));
         v16_store(s + j, attention_factor(a, p));
         v16_store(ds + j, attention_factor(a, d));
     }
@@ -508,7 +535,7 @@ static void attention_deltas(const struct attention_tile *t, float *delta)
         v16 sum = v16_set(0);
         for (size_t k = 0; k < a->dim_v; k += V16)
             sum = v16_fma(v16_load(t->dy + i * t->dim_v + k),
-                          v16_load_n(y + k, attention_some(a->dim_v - k)), sum);
+                          attention_load(y + k, a->dim_v - k), sum);
         delta[i] = v16_sum(sum);
     }
 }
@@ -521,8 +548,8 @@ static void attention_backward_tile(const struct attention_tile *t,
     attention_take_rows(t, a->q, a->q_at, a->dim, t->q);
     attention_take_rows(t, g->dy, g->dy_at, a->dim_v, t->dy);
     attention_deltas(t, delta);
-    attention_tile_dots(t, t->q, a->dim, t->keys, t->s, a->scale);
-    attention_tile_dots(t, t->dy, a->dim_v, t->values, t->ds, 1);
+    attention_tile_dots(t, t->q, a->dim, t->keys, t->s);
+    attention_tile_dots(t, t->dy, a->dim_v, t->values, t->ds);
     for (size_t i = 0; i < t->nrows; i++)
         attention_row_back(
             t, i, a->lse[(p->b * a->heads + p->h) * a->tq + t->row + i], delta[i],
@@ -544,8 +571,8 @@ static void attention_put_keys(const struct attention_tile *t, const float *rows
     for (size_t j = 0; j < t->a->tk; j++) {
         float *to = y + attention_place(t, at, j);
         for (size_t k = 0; k < dim; k += V16)
-            v16_store_n(to + k, v16_mul(v16_load(rows + j * wide + k), v16_set(factor)),
-                        attention_some(dim - k));
+            attention_store(
+                to + k, v16_mul(v16_load(rows + j * wide + k), v16_set(factor)), dim - k);
     }
 }
 static void attention_backward(const struct tsl_attention *a,

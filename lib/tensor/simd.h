@@ -360,25 +360,56 @@ V16_INLINE void v16_transpose(v16 *r)
 #endif
 /* clang-format on */
 
+#if defined __AVX512F__ && defined __AVX512DQ__ && defined __AVX512BW__ &&               \
+    !defined TSL_SIMD_PLAIN
+#define V16_UPPER(x) _mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1)
+#elif defined __AVX2__ && defined __FMA__ && !defined TSL_SIMD_PLAIN
+#define V16_UPPER(x) (x).a, (x).b
+#endif
+
+#ifdef V16_UPPER
+/* What v16_sum and v16_top do with the lower and the upper half. */
+#define V16_FOLD(name, op)                                                               \
+    V16_INLINE float name(__m256 low, __m256 high)                                       \
+    {                                                                                    \
+        __m256 x = _mm256_##op##_ps(low, high);                                          \
+        __m128 y =                                                                       \
+            _mm_##op##_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));       \
+        y = _mm_##op##_ps(y, _mm_movehl_ps(y, y));                                       \
+        return _mm_cvtss_f32(_mm_##op##_ss(y, _mm_movehdup_ps(y)));                      \
+    }
+V16_FOLD(v16_fold_add, add)
+V16_FOLD(v16_fold_max, max)
+#undef V16_FOLD
+#endif
+
 /* The sum of the lanes: halves are added until one is left. */
 V16_INLINE float v16_sum(v16 x)
 {
+#ifdef V16_UPPER
+    return v16_fold_add(V16_UPPER(x));
+#else
     float f[16];
     v16_store(f, x);
     for (unsigned half = 8; half; half /= 2)
         for (unsigned i = 0; i < half; i++)
             f[i] += f[i + half];
     return f[0];
+#endif
 }
 /* The largest, none of them NaN. */
 V16_INLINE float v16_top(v16 x)
 {
+#ifdef V16_UPPER
+    return v16_fold_max(V16_UPPER(x));
+#else
     float f[16];
     v16_store(f, x);
     for (unsigned half = 8; half; half /= 2)
         for (unsigned i = 0; i < half; i++)
             f[i] = f[i] > f[i + half] ? f[i] : f[i + half];
     return f[0];
+#endif
 }
 
 #endif
