@@ -131,9 +131,9 @@ V16_INLINE v16 attention_bf16(v16 x)
     near = v16i_where(v16_isnan(x), v16i_or(u, v16i_set(0x400000)), near);
     return v16_as_float(v16i_and(near, v16i_set(0xffff0000)));
 }
-V16_INLINE v16 attention_factor(const struct tsl_attention *a, v16 x)
+V16_INLINE v16 attention_factor(bool bf16, v16 x)
 {
-    return a->bf16 ? attention_bf16(x) : x;
+    return bf16 ? attention_bf16(x) : x;
 }
 /* The next of n numbers, at most sixteen; 0 behind their end. */
 V16_INLINE v16 attention_load(const float *p, size_t n)
@@ -148,23 +148,32 @@ V16_INLINE void attention_store(float *p, v16 x, size_t n)
         v16_store_n(p, x, (unsigned)n);
 }
 /* count rows of dim numbers, step apart, one behind the other and filled up with zeros. */
-static void attention_pack_rows(const struct tsl_attention *a, const float *from,
-                                size_t step, size_t count, size_t dim, float *to)
+V16_INLINE void attention_pack_rows_as(bool bf16, const float *from, size_t step,
+                                       size_t count, size_t dim, float *to)
 {
     for (size_t i = 0; i < count; i++, from += step)
         for (size_t k = 0; k < dim; k += V16, to += V16)
-            v16_store(to, attention_factor(a, attention_load(from + k, dim - k)));
+            v16_store(to, attention_factor(bf16, attention_load(from + k, dim - k)));
+}
+static void attention_pack_rows(const struct tsl_attention *a, const float *from,
+                                size_t step, size_t count, size_t dim, float *to)
+{
+    if (a->bf16)
+        attention_pack_rows_as(true, from, step, count, dim, to);
+    else
+        attention_pack_rows_as(false, from, step, count, dim, to);
 }
 /* Sixteen rows, of which some are there, as a panel. */
-V16_INLINE void attention_pack_panel(const struct tsl_attention *a, const float *from,
-                                     size_t step, unsigned rows, size_t dim, float *to)
+V16_INLINE void attention_pack_panel(bool bf16, const float *from, size_t step,
+                                     unsigned rows, size_t dim, float *to)
 {
     for (size_t k = 0; k < dim; k += V16) {
         v16 x[V16];
         for (unsigned i = 0; i < V16; i++)
-            x[i] = i < rows
-                       ? attention_factor(a, attention_load(from + i * step + k, dim - k))
-                       : v16_set(0);
+            x[i] =
+                i < rows
+                    ? attention_factor(bf16, attention_load(from + i * step + k, dim - k))
+                    : v16_set(0);
         v16_transpose(x);
         for (unsigned i = 0; i < V16 && k + i < dim; i++, to += V16)
             v16_store(to, x[i]);
@@ -177,10 +186,11 @@ static void attention_pack_panels(const struct tsl_attention *a, const float *fr
 {
     for (size_t j = first; j < last; j += V16) {
         float *to = panels + j / V16 * attention_panel(dim);
-        if (last - j >= V16)
-            attention_pack_panel(a, from + j * step, step, V16, dim, to);
+        if (last - j >= V16 && !a->bf16)
+            attention_pack_panel(false, from + j * step, step, V16, dim, to);
         else
-            attention_pack_panel(a, from + j * step, step, (unsigned)(last - j), dim, to);
+            attention_pack_panel(a->bf16, from + j * step, step,
+                                 last - j < V16 ? (unsigned)(last - j) : V16, dim, to);
     }
 }
 
@@ -334,72 +344,89 @@ V16_INLINE v16m attention_seen(size_t j, struct tsl_attention_run r)
     v16i key = v16i_add(v16i_load(count), v16i_set((uint32_t)j - r.from));
     return v16i_ltu(key, v16i_set(r.to - r.from));
 }
-V16_INLINE const float *attention_bias_row(const struct attention_tile *t, size_t i)
+/* What the loops over a row go by: copies, for what they write might be anything. */
+struct attention_row {
+    size_t from, to;            /* vectors of what its six see */
+    struct tsl_attention_run r; /* what it sees */
+    const float *bias;
+    float scale;
+    size_t tk;
+    const uint64_t *kept; /* NULL: nothing is dropped */
+    bool bf16;
+};
+V16_INLINE struct attention_row attention_row_of(const struct attention_tile *t, size_t i)
 {
     const struct tsl_attention *a = t->a;
-    return a->bias + t->piece->b * a->bias_batch + t->piece->h * a->bias_head + i * a->tk;
+    struct tsl_attention_run six = t->six[i / ATTENTION_SOME];
+    struct attention_row row = { .from = six.from / V16 * V16,
+                                 .to = six.to,
+                                 .r = t->runs[i],
+                                 .scale = a->scale,
+                                 .tk = a->tk,
+                                 .bf16 = a->bf16 };
+    if (a->bias)
+        row.bias = a->bias + t->piece->b * a->bias_batch + t->piece->h * a->bias_head +
+                   (t->row + i) * a->tk;
+    if (t->drop.below && row.from < row.to) {
+        uint64_t n =
+            ((uint64_t)t->piece->b * a->heads + t->piece->h) * a->tq + t->row + i;
+        dropout_kept(t->kept, row.to - row.from, &t->drop, n * a->tk + row.from);
+        row.kept = t->kept;
+    }
+    return row;
+}
+/* 0 for those of keys j .. j + 15 that the row does not see. */
+V16_INLINE v16 attention_only(const struct attention_row *w, size_t j, v16 x, float other)
+{
+    if (j >= w->r.from && j + V16 <= w->r.to)
+        return x;
+    return v16_where(attention_seen(j, w->r), x, v16_set(other));
 }
 /* Scores are s scale, or with a bias (which is then in s) s: less something. */
-V16_INLINE v16 attention_less(const struct attention_tile *t, v16 s, float less)
+V16_INLINE v16 attention_less(const struct attention_row *w, v16 s, float less)
 {
-    if (t->a->bias)
-        return v16_sub(s, v16_set(less));
-    return v16_fma(s, v16_set(t->a->scale), v16_set(-less));
+    return w->bias ? v16_sub(s, v16_set(less))
+                   : v16_fma(s, v16_set(w->scale), v16_set(-less));
 }
-/* s scale + bias, for keys j .. j + 15 of row i. */
-V16_INLINE v16 attention_biased(const struct attention_tile *t, v16 s, const float *bias,
-                                size_t j)
+/* s scale + bias, for keys j .. j + 15. */
+V16_INLINE v16 attention_biased(const struct attention_row *w, v16 s, size_t j)
 {
-    return v16_fma(s, v16_set(t->a->scale), attention_load(bias + j, t->a->tk - j));
+    return v16_fma(s, v16_set(w->scale), attention_load(w->bias + j, w->tk - j));
 }
-/* The largest score of row i; -infinity if it sees nothing.  A bias is added to s. */
-V16_INLINE float attention_row_top(const struct attention_tile *t, size_t i, float *s)
+/* x, and 0 where it is dropped. */
+V16_INLINE v16 attention_keep(const struct attention_row *w, size_t j, v16 x)
 {
-    struct tsl_attention_run r = t->runs[i];
+    size_t n = j - w->from;
+    return v16_where(dropout_mask(w->kept[n / 64] >> n % 64), x, v16_set(0));
+}
+/* The largest score of a row; -infinity if it sees nothing.  A bias is added to s. */
+V16_INLINE float attention_row_top(const struct attention_row *w, float *s)
+{
     v16 top = v16_set(-INFINITY);
-    const float *bias = t->a->bias ? attention_bias_row(t, t->row + i) : NULL;
-    for (size_t j = r.from / V16 * V16; j < r.to; j += V16) {
+    for (size_t j = w->r.from / V16 * V16; j < w->r.to; j += V16) {
         v16 x = v16_load(s + j);
-        if (bias) {
-            x = attention_biased(t, x, bias, j);
+        if (w->bias) {
+            x = attention_biased(w, x, j);
             v16_store(s + j, x);
         } else
-            x = v16_mul(x, v16_set(t->a->scale));
-        top = v16_max(v16_where(attention_seen(j, r), x, v16_set(-INFINITY)), top);
+            x = v16_mul(x, v16_set(w->scale));
+        top = v16_max(attention_only(w, j, x, -INFINITY), top);
     }
     return v16_top(top);
 }
-/* Draws which probabilities of row i are kept, from key `from` on. */
-V16_INLINE void attention_row_draw(const struct attention_tile *t, size_t i, size_t from,
-                                   size_t to)
-{
-    const struct tsl_attention *a = t->a;
-    uint64_t row = ((uint64_t)t->piece->b * a->heads + t->piece->h) * a->tq + t->row + i;
-    if (t->drop.below && from < to)
-        dropout_kept(t->kept, to - from, &t->drop, row * a->tk + from);
-}
-/* x, and 0 where it is dropped: keys n .. n + 15 behind the first that was drawn for. */
-V16_INLINE v16 attention_keep(const struct attention_tile *t, size_t n, v16 x)
-{
-    if (!t->drop.below)
-        return x;
-    return v16_where(dropout_mask(t->kept[n / 64] >> n % 64), x, v16_set(0));
-}
-/* s = e^(s - top), 0 where row i does not see but its six do; returns their sum, that of the
+/* s = e^(s - top), 0 where the row does not see but its six do; returns their sum, that of the
  * dropped ones included. */
-V16_INLINE float attention_row_exp(const struct attention_tile *t, size_t i, float top,
-                                   float *s)
+V16_INLINE float attention_row_exp(const struct attention_row *w, float top, float *s)
 {
-    struct tsl_attention_run r = t->runs[i], six = t->six[i / ATTENTION_SOME];
-    size_t from = six.from / V16 * V16;
     v16 sum = v16_set(0);
     top = top > -INFINITY ? top : 0;
-    attention_row_draw(t, i, from, six.to);
-    for (size_t j = from; j < six.to; j += V16) {
-        v16 p = attention_exp(attention_less(t, v16_load(s + j), top));
-        p = v16_where(attention_seen(j, r), p, v16_set(0));
+    for (size_t j = w->from; j < w->to; j += V16) {
+        v16 p = attention_exp(attention_less(w, v16_load(s + j), top));
+        p = attention_only(w, j, p, 0);
         sum = v16_add(sum, p);
-        v16_store(s + j, attention_factor(t->a, attention_keep(t, j - from, p)));
+        if (w->kept)
+            p = attention_keep(w, j, p);
+        v16_store(s + j, attention_factor(w->bf16, p));
     }
     return v16_sum(sum);
 }
@@ -428,8 +455,9 @@ static void attention_forward_tile(const struct attention_tile *t)
     attention_tile_dots(t, t->q, a->dim, t->keys, t->s);
     for (size_t i = 0; i < t->nrows; i++) {
         float *s = t->s + i * t->score_row;
-        top[i] = attention_row_top(t, i, s);
-        sum[i] = attention_row_exp(t, i, top[i], s);
+        const struct attention_row w = attention_row_of(t, i);
+        top[i] = attention_row_top(&w, s);
+        sum[i] = attention_row_exp(&w, top[i], s);
     }
     memset(t->y, 0, ATTENTION_ROWS * t->dim_v * sizeof *t->y);
     attention_tile_mix(t, t->s, t->values, t->dim_v, t->y);
@@ -486,45 +514,64 @@ static void attention_forward(const struct tsl_attention *a,
  * queries see: up to a multiple of this is 0. */
 enum { ATTENTION_CLEAR = 48 };
 
-/* Row i: s becomes the probabilities, ds the gradient of the scaled scores from that of the
+/* A row: s becomes the probabilities, ds the gradient of the scaled scores from that of the
  * probabilities. */
-V16_INLINE void attention_row_back(const struct attention_tile *t, size_t i, float lse,
-                                   float delta, float *dbias)
+V16_INLINE void attention_row_back(const struct attention_row *w, float lse, float delta,
+                                   float kept_scale, float *s, float *ds, float *dbias)
+{
+    lse = lse > -INFINITY ? lse : INFINITY;
+    for (size_t j = w->from; j < w->to; j += V16) {
+        v16 x = v16_load(s + j), dp = v16_load(ds + j);
+        if (w->bias)
+            x = attention_biased(w, x, j);
+        v16 p = attention_exp(attention_less(w, x, lse));
+        p = attention_only(w, j, p, 0);
+        if (w->kept)
+            dp = attention_keep(w, j, v16_mul(dp, v16_set(kept_scale)));
+        v16 d = v16_mul(p, v16_sub(dp, v16_set(delta)));
+        d = attention_only(w, j, d, 0);
+        if (dbias)
+            attention_store(dbias + j, v16_add(attention_load(dbias + j, w->tk - j), d),
+                            w->tk - j);
+        if (w->kept)
+            p = attention_keep(w, j, v16_mul(p, v16_set(kept_scale)));
+        v16_store(s + j, attention_factor(w->bf16, p));
+        v16_store(ds + j, attention_factor(w->bf16, d));
+    }
+}
+/* Makes s 0 on both sides of what a row's six see, as far as sums over queries look. */
+V16_INLINE void attention_clear(const struct attention_row *w, float *s)
+{
+    if (w->from >= w->to)
+        return;
+    size_t first = w->from / ATTENTION_CLEAR * ATTENTION_CLEAR,
+           to = attention_up16(w->to);
+    for (size_t j = first; j < w->from; j += V16)
+        v16_store(s + j, v16_set(0));
+    for (size_t j = to; j < attention_up(to, ATTENTION_CLEAR); j += V16)
+        v16_store(s + j, v16_set(0));
+}
+static void attention_rows_back(const struct attention_tile *t,
+                                const struct tsl_attention_grads *g, const float *delta)
 {
     const struct tsl_attention *a = t->a;
-    struct tsl_attention_run r = t->runs[i], six = t->six[i / ATTENTION_SOME];
-    float *s = t->s + i * t->score_row, *ds = t->ds + i * t->score_row;
-    const float *bias = a->bias ? attention_bias_row(t, t->row + i) : NULL;
-    size_t from = six.from / V16 * V16;
-    lse = lse > -INFINITY ? lse : INFINITY;
-    attention_row_draw(t, i, from, six.to);
-    for (size_t j = from; j < six.to; j += V16) {
-        v16 x = v16_load(s + j), dp = v16_load(ds + j);
-        if (bias)
-            x = attention_biased(t, x, bias, j);
-        v16m seen = attention_seen(j, r);
-        v16 p = attention_exp(attention_less(t, x, lse));
-        p = v16_where(seen, p, v16_set(0));
-        if (t->drop.below)
-            dp = attention_keep(t, j - from, v16_mul(dp, v16_set(t->drop.scale)));
-        v16 d = v16_mul(p, v16_sub(dp, v16_set(delta)));
-        d = v16_where(seen, d, v16_set(0));
-        if (dbias)
-            attention_store(dbias + j, v16_add(attention_load(dbias + j, a->tk - j), d),
-                            a->tk - j);
-        if (t->drop.below)
-            p = attention_keep(t, j - from, v16_mul(p, v16_set(t->drop.scale)));
-        v16_store(s + j, attention_factor(a, p));
-        v16_store(ds + j, attention_factor(a, d));
+    const struct tsl_attention_piece *p = t->piece;
+    const float *lse = a->lse + (p->b * a->heads + p->h) * a->tq + t->row;
+    for (size_t i = 0; i < t->nrows; i++) {
+        float *s = t->s + i * t->score_row, *ds = t->ds + i * t->score_row;
+        const struct attention_row w = attention_row_of(t, i);
+        float *dbias = g->dbias ? g->dbias + (p->h * a->tq + t->row + i) * a->tk : NULL;
+        if (!w.bias && !w.kept && !w.bf16 &&
+            !dbias) { /* the same in fewer instructions */
+            const struct attention_row plain = {
+                .from = w.from, .to = w.to, .r = w.r, .scale = w.scale
+            };
+            attention_row_back(&plain, lse[i], delta[i], 1, s, ds, NULL);
+        } else
+            attention_row_back(&w, lse[i], delta[i], t->drop.scale, s, ds, dbias);
+        attention_clear(&w, s);
+        attention_clear(&w, ds);
     }
-    if (six.from == six.to)
-        return;
-    size_t first = six.from / ATTENTION_CLEAR * ATTENTION_CLEAR;
-    size_t last = attention_up(six.to, ATTENTION_CLEAR), to = attention_up(six.to, V16);
-    memset(s + first, 0, (from - first) * sizeof *s);
-    memset(ds + first, 0, (from - first) * sizeof *s);
-    memset(s + to, 0, (last - to) * sizeof *s);
-    memset(ds + to, 0, (last - to) * sizeof *s);
 }
 /* The product of dy and y, row by row. */
 static void attention_deltas(const struct attention_tile *t, float *delta)
@@ -543,17 +590,13 @@ static void attention_backward_tile(const struct attention_tile *t,
                                     const struct tsl_attention_grads *g)
 {
     const struct tsl_attention *a = t->a;
-    const struct tsl_attention_piece *p = t->piece;
     float delta[ATTENTION_ROWS], scale[ATTENTION_ROWS];
     attention_take_rows(t, a->q, a->q_at, a->dim, t->q);
     attention_take_rows(t, g->dy, g->dy_at, a->dim_v, t->dy);
     attention_deltas(t, delta);
     attention_tile_dots(t, t->q, a->dim, t->keys, t->s);
     attention_tile_dots(t, t->dy, a->dim_v, t->values, t->ds);
-    for (size_t i = 0; i < t->nrows; i++)
-        attention_row_back(
-            t, i, a->lse[(p->b * a->heads + p->h) * a->tq + t->row + i], delta[i],
-            g->dbias ? g->dbias + (p->h * a->tq + t->row + i) * a->tk : NULL);
+    attention_rows_back(t, g, delta);
     memset(t->dq, 0, ATTENTION_ROWS * t->dim * sizeof *t->dq);
     attention_tile_mix(t, t->ds, t->key_rows, t->dim, t->dq);
     for (size_t i = 0; i < t->nrows; i++)
