@@ -6,6 +6,7 @@
 
 #include "base/key.h"
 #include "par/pool.h"
+#include "support/opfixture.h"
 #include "support/slowattention.h"
 #include "tensor/attention.h"
 #include "tensor/kernel_args.h"
@@ -370,12 +371,180 @@ static void any_number_of_threads_gives_the_same_bits(void **state)
     }
 }
 
+/* ---- against what others computed ---- */
+
+enum {
+    FIX_B = 2,
+    FIX_A = 3,
+    FIX_T = 7,
+    FIX_D = 4,
+    FIX_N = FIX_B * FIX_A * FIX_T * FIX_D
+};
+
+static void fixture_is_met(const char *op, enum tsl_attention_mask mask)
+{
+    static const int32_t lengths[FIX_B] = { 7, 5 };
+    float q[OPFIXTURE_MAX], k[OPFIXTURE_MAX], v[OPFIXTURE_MAX], dy[OPFIXTURE_MAX];
+    float y[FIX_N], dq[FIX_N], dk[FIX_N], dv[FIX_N], bias[OPFIXTURE_MAX],
+        dbias[FIX_A * FIX_T * FIX_T], lse[FIX_B * FIX_A * FIX_T];
+    int32_t sums[FIX_B * FIX_T] = { 0 };
+    struct tsl_attention_at at = { FIX_A * FIX_T * FIX_D, FIX_D, FIX_T * FIX_D };
+    struct tsl_attention a = { FIX_B,        FIX_A,       FIX_T,      FIX_T,
+                               FIX_D,        FIX_D,       .q = q,     .k = k,
+                               .v = v,       .q_at = at,  .k_at = at, .v_at = at,
+                               .y_at = at,   .y = y,      .lse = lse, .scale = 0.5f,
+                               .mask = mask, .sums = sums };
+    struct tsl_attention_grads g = { dy, dq, dk, dv, at, at, at, at, NULL };
+    opfixture_floats(op, "q", q);
+    opfixture_floats(op, "k", k);
+    opfixture_floats(op, "v", v);
+    opfixture_floats(op, "dy", dy);
+    if (mask == TSL_ATTENTION_UNILM) {
+        float segment[OPFIXTURE_MAX];
+        opfixture_floats(op, "segment", segment);
+        for (size_t i = 0; i < FIX_B * FIX_T; i++)
+            sums[i] = (int32_t)segment[i] + (i % FIX_T ? sums[i - 1] : 0);
+    } else if (mask == TSL_ATTENTION_ALL)
+        a.lengths = lengths;
+    if (!strcmp(op, "attention_bias")) {
+        opfixture_floats(op, "bias", bias);
+        a.bias = bias;
+        a.bias_head = FIX_T * FIX_T;
+        g.dbias = dbias;
+    }
+    void *scratch = aligned_alloc(64, tsl_attention_scratch_bytes(&a, 1));
+    tsl_attention_forward(&a, NULL, scratch);
+    tsl_attention_backward(&a, &g, NULL, scratch);
+    free(scratch);
+    opfixture_is(op, "y", y, 1e-6);
+    opfixture_is(op, "dq", dq, 1e-6);
+    opfixture_is(op, "dk", dk, 1e-6);
+    opfixture_is(op, "dv", dv, 1e-6);
+    if (a.bias)
+        opfixture_is(op, "dbias", dbias, 1e-6);
+}
+
+static void forward_and_gradients_are_those_of_the_fixtures(void **state)
+{
+    (void)state;
+    fixture_is_met("attention_padding", TSL_ATTENTION_ALL);
+    fixture_is_met("attention_causal", TSL_ATTENTION_CAUSAL);
+    fixture_is_met("attention_unilm", TSL_ATTENTION_UNILM);
+    fixture_is_met("attention_bias", TSL_ATTENTION_ALL);
+}
+
+/* ---- forward and backward are of one function ---- */
+
+/* The sum of y times dy, which backward has the gradients of. */
+static double total(struct problem *p, void *scratch)
+{
+    double sum = 0;
+    tsl_attention_forward(&p->a, NULL, scratch);
+    for (size_t i = 0; i < p->s.batch * p->s.heads * p->s.tq * p->s.dim_v; i++)
+        sum += (double)p->y[i] * (double)p->dy[i];
+    return sum;
+}
+static double slope(struct problem *p, float *x, void *scratch)
+{
+    const float step = 0x1p-7f, was = *x;
+    *x = was + step;
+    double up = total(p, scratch);
+    *x = was - step;
+    double down = total(p, scratch);
+    *x = was;
+    return (up - down) / (2 * (double)step);
+}
+
+static void gradients_are_slopes_with_the_same_numbers_dropped(void **state)
+{
+    static const struct shape s = { 2, 2, 9, 9, 5,   6, TSL_ATTENTION_CAUSAL,
+                                    1, 0, 1, 1, 0.3f };
+    struct problem p;
+    (void)state;
+    problem_init(&p, &s);
+    p.a.lengths = NULL;
+    problem_run(&p, NULL, 0);
+    void *scratch = aligned_alloc(64, tsl_attention_scratch_bytes(&p.a, 1));
+    for (size_t n = 0; n < 60; n++) {
+        size_t i = n * 37 % p.numbers;
+        if (i % (p.numbers / s.batch / s.tk) >= s.heads * (2 * s.dim + s.dim_v))
+            continue; /* between two rows */
+        double far = fabs(slope(&p, &p.values[i], scratch) - (double)p.grads[i]);
+        assert_true(far < 2e-3);
+    }
+    for (size_t i = 0; i < s.heads * s.tq * s.tk; i += 11)
+        assert_true(fabs(slope(&p, &p.bias[i], scratch) - (double)p.dbias[i]) < 2e-3);
+    free(scratch);
+    problem_fini(&p);
+}
+
+static void a_query_that_sees_no_key_gives_zeros(void **state)
+{
+    static const struct shape s = {
+        2, 1, 40, 40, 8, 8, TSL_ATTENTION_ALL, 1, 0, 1, 1, 0
+    };
+    struct problem p;
+    (void)state;
+    problem_init(&p, &s);
+    for (size_t j = 0; j < s.tk; j++)
+        p.bias[3 * s.tk + j] =
+            -INFINITY; /* row 3 by its bias, the second batch by length */
+    problem_run(&p, NULL, 0);
+    assert_int_equal(p.lengths[1], 0);
+    for (size_t i = 0; i < 2 * s.tq; i++)
+        for (size_t c = 0; c < s.dim_v && (i == 3 || i >= s.tq); c++) {
+            assert_true(p.lse[i] == -INFINITY);
+            assert_true(p.y[i * s.dim_v + c] == 0);
+            assert_true(
+                p.g.dq[i / s.tq * p.a.q_at.batch + i % s.tq * p.a.q_at.position + c] ==
+                0);
+        }
+    for (size_t i = 0; i < p.numbers; i++)
+        assert_true(isfinite(p.grads[i]));
+    problem_fini(&p);
+}
+
+static void a_number_that_is_none_comes_through(void **state)
+{
+    static const struct shape s = {
+        1, 1, 20, 20, 8, 8, TSL_ATTENTION_ALL, 0, 0, 0, 1, 0
+    };
+    struct problem p;
+    (void)state;
+    problem_init(&p, &s);
+    p.values[7 * p.a.q_at.position] = NAN; /* in query 7 */
+    problem_run(&p, NULL, 0);
+    for (size_t c = 0; c < s.dim_v; c++) {
+        assert_true(isnan(p.y[7 * s.dim_v + c]));
+        assert_true(isfinite(p.y[8 * s.dim_v + c]));
+    }
+    problem_fini(&p);
+}
+
+static void rounded_factors_are_nearly_the_same(void **state)
+{
+    (void)state;
+    for (size_t i = 1; i < 11; i++) {
+        struct problem p;
+        problem_init(&p, &shapes[i]);
+        p.a.bf16 = true;
+        problem_run(&p, NULL, 0);
+        compare(&p, 2e-2);
+        problem_fini(&p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(attention_is_what_three_loops_in_double_say),
         TEST(every_processor_gives_the_same_bits),
         TEST(any_number_of_threads_gives_the_same_bits),
+        TEST(forward_and_gradients_are_those_of_the_fixtures),
+        TEST(gradients_are_slopes_with_the_same_numbers_dropped),
+        TEST(a_query_that_sees_no_key_gives_zeros),
+        TEST(a_number_that_is_none_comes_through),
+        TEST(rounded_factors_are_nearly_the_same),
     };
     return cmocka_run_group_tests_name("attention", tests, NULL, NULL);
 }
