@@ -53,3 +53,10 @@ value() {
         awk -v name="$1" '$1 == name { print $2 }' "$2"
     fi
 }
+
+# Five steps of a model that has next to nothing in it, on s.tslrec, which `small` makes.
+five=(--data=s.tslrec -n 5 --batch=4 --layers=1 --hidden=16 --heads=2)
+small() {
+    vocabulary
+    masked 60 s.tslrec "${1-5}"
+}
