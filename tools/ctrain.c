@@ -96,7 +96,11 @@ int main(int argc, char **argv)
                              .epilog = epilog,
                              .opts = c->opts,
                              .memory = cli_memory() };
-    snprintf(epilog, sizeof epilog, "%s%s", notes, c->examples);
+    size_t at = (size_t)snprintf(epilog, sizeof epilog, "%s%s", notes, c->examples);
+    for (size_t i = 1; c == &ctrain_train && i < NCOMMANDS; i++)
+        at += (size_t)snprintf(
+            epilog + at, sizeof epilog - at, "%s  ctrain %s --help\n      %s\n",
+            i == 1 ? "\nOther commands:\n" : "", commands[i]->name, commands[i]->summary);
     ctrain_given.memory = tool.memory / 4;
     if (named) {
         const char *slash = strrchr(argv[0], '/');

@@ -42,6 +42,7 @@ _ctrain() {
             [[ ${COMPREPLY-} == *= ]] && compopt -o nospace
         else
             COMPREPLY=($(compgen -f -- "$cur"))
+            ((COMP_CWORD == 1)) && COMPREPLY+=($(compgen -W 'train eval' -- "$cur"))
         fi
         ;;
     esac
