@@ -207,6 +207,7 @@ static struct tsl_tensor *attention(struct tsl_graph *g, struct tsl_tensor *q,
     fits = fits && numbers_by(a->lengths, 1, b, 0) && numbers_by(a->docs, 2, b, tk) &&
            numbers_by(a->who, a->mask == TSL_ATTN_PREFIX ? 1 : 2, b, tk) &&
            !a->who == (a->mask != TSL_ATTN_PREFIX && a->mask != TSL_ATTN_UNILM) &&
+           (tq == tk || (!a->docs && a->mask != TSL_ATTN_UNILM)) &&
            (!a->bias || (a->bias->rank == 3 && a->bias->dim[0] == heads &&
                          a->bias->dim[1] == tq && a->bias->dim[2] == tk));
     if (!fits)
