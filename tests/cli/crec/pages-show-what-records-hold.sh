@@ -34,7 +34,7 @@ for options in --layout=bert --layout=hf '--layout=native --round-robin'; do
     rm -rf '<b>&'
     cshard -q -f jsonl --shards=3 $options -o '<b>&' s.tslrec
     quiet crec stat --html=set.html '<b>&'
-    grep -q '<h1>&lt;b>&amp;</h1>' set.html
+    grep -q '<h1>&lt;b&gt;&amp;</h1>' set.html
     (($(grep -o '<title>shard [0-9]*: ' set.html | wc -l) == 3))
     sum=$(sed -n 's|.*<title>shard [0-9]*: \(.*\)</title>.*|\1|p' set.html | tr -d , | awk '{ n += $1 } END { print n }')
     [[ $sum == "$tokens" ]]
