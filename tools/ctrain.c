@@ -19,7 +19,8 @@ static const char notes[] =
     "Exit status 0: done; 1: anything else.\n"
     "\n";
 
-static const struct ctrain_command *const commands[] = { &ctrain_train, &ctrain_eval };
+static const struct ctrain_command *const commands[] = { &ctrain_train, &ctrain_eval,
+                                                         &ctrain_sample, &ctrain_fill };
 
 enum { NCOMMANDS = sizeof commands / sizeof *commands };
 

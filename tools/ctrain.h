@@ -21,7 +21,7 @@ struct ctrain_command {
     int (*run)(char **operands, size_t n, struct tsl_err *err);
 };
 
-extern const struct ctrain_command ctrain_train, ctrain_eval;
+extern const struct ctrain_command ctrain_train, ctrain_eval, ctrain_sample, ctrain_fill;
 
 /* What the command line says, as far as more than one command asks for it. */
 struct ctrain_options {
