@@ -29,6 +29,25 @@
 #define GEMM_EACH_ROW(X)                                                                 \
     X(0, a) X(1, a) X(2, a) X(3, a) X(4, a4) X(5, a4) X(6, a4) X(7, a4)
 
+#if defined TSL_SIMD_PLAIN || !defined __x86_64__
+
+/* One tile of rows <= GEMM_ROWS; lanes of its columns are used.  The definition of the others. */
+static void gemm_tile(const struct tsl_gemm_block *g, unsigned rows, unsigned vecs,
+                      const float *a, const float *b, float *c, const float *bias,
+                      unsigned lanes, uintptr_t next, uintptr_t next_c)
+{
+    (void)vecs, (void)next, (void)next_c;
+    for (unsigned i = 0; i < rows; i++, a += g->a_row, c += g->c_row)
+        for (unsigned j = 0; j < lanes; j++) {
+            float acc = g->from_c ? c[j] : 0;
+            for (size_t k = 0; k < g->k; k++)
+                acc = __builtin_fmaf(a[(ptrdiff_t)k * g->a_col], b[k * V16 + j], acc);
+            c[j] = bias ? acc + bias[j] : acc;
+        }
+}
+
+#else
+
 /* One tile, rows <= GEMM_ROWS and vecs <= GEMM_VECS known when this is compiled.  lanes: of the
  * last vector, 1 to 16. */
 V16_INLINE void gemm_tile(const struct tsl_gemm_block *g, unsigned rows, unsigned vecs,
@@ -110,6 +129,8 @@ V16_INLINE void gemm_tile(const struct tsl_gemm_block *g, unsigned rows, unsigne
             next_c += (uintptr_t)c_row * sizeof *c;
             fetched++;
         }
+#pragma GCC                                                                              \
+    unroll 1 /* four steps hide the loop, and sixteen take compilers four times as long */
         for (unsigned i = 0; i < 4; i++) {
             GEMM_STEP
             GEMM_STEP
@@ -129,6 +150,8 @@ V16_INLINE void gemm_tile(const struct tsl_gemm_block *g, unsigned rows, unsigne
     }
     GEMM_EACH_ROW(GEMM_STORE)
 }
+
+#endif
 
 /* What becomes of finished rows, while they are in a cache. */
 static void gemm_finish(const struct tsl_gemm_block *g, size_t rows, float *c,
