@@ -42,7 +42,7 @@ _ctrain() {
             [[ ${COMPREPLY-} == *= ]] && compopt -o nospace
         else
             COMPREPLY=($(compgen -f -- "$cur"))
-            ((COMP_CWORD == 1)) && COMPREPLY+=($(compgen -W 'train eval' -- "$cur"))
+            ((COMP_CWORD == 1)) && COMPREPLY+=($(compgen -W 'train eval fill sample' -- "$cur"))
         fi
         ;;
     esac

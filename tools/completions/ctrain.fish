@@ -1,6 +1,8 @@
 # ctrain - completion for fish.  scripts/check-help compares its options with --help.
 complete -c ctrain -n __fish_use_subcommand -a train -d 'Train a model'
 complete -c ctrain -n __fish_use_subcommand -a eval -d 'How well it finds out what was held out'
+complete -c ctrain -n __fish_use_subcommand -a fill -d 'What it says for each [MASK]'
+complete -c ctrain -n __fish_use_subcommand -a sample -d 'Go on with a text'
 complete -c ctrain -l model -x -a 'bert-tiny bert-mini bert-small bert-base roberta-tiny roberta-mini roberta-small roberta-base albert-tiny albert-mini albert-small albert-base roformer-tiny roformer-mini roformer-small roformer-base unilm-tiny unilm-mini unilm-small unilm-base gpt2-tiny gpt2-mini gpt2-small gpt2' -d 'What is trained'
 complete -c ctrain -l vocab-size -x -d 'Ids that the model knows'
 complete -c ctrain -l layers -x -d 'Layers'
