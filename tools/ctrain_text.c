@@ -1,10 +1,12 @@
 #include "ctrain_text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/quote.h"
 
 struct ctrain_text_options ctrain_text_given;
 
@@ -32,6 +34,12 @@ int ctrain_text_open(struct ctrain_text *t, const char *path, struct tsl_err *er
         cli_warn("passed over: %s", t->weights.damaged);
     if (rc == 0)
         rc = tsl_tokenizer_open(&t->tokenizer, o->vocab, &opts, err);
+    int64_t knows = t->weights.config.vocab_size;
+    if (rc == 0 && tsl_tokenizer_size(t->tokenizer) > knows)
+        rc = tsl_err_set(err, TSL_EUSAGE,
+                         "%s has %" PRIu32 " tokens, the model knows %" PRId64
+                         ": it was trained with another vocabulary",
+                         tsl_quote(o->vocab).s, tsl_tokenizer_size(t->tokenizer), knows);
     if (rc == 0 && !(t->coder = tsl_coder_create(t->tokenizer, CODER_BYTES, err)))
         rc = TSL_ENOMEM;
     if (rc == 0)

@@ -25,3 +25,9 @@ mkdir empty
 refuses 'model.safetensors' -- ctrain --data=s.tslrec -n 5 --init=empty
 refuses 'is a file, not the folder of a run' -- ctrain --data=s.tslrec -n 5 -o s.tslrec
 [[ $(ls) == $'empty\ns.tslrec\ns.tslrec.tok\nvocab.txt' ]]
+# a vocabulary that is not the one of the model
+cp vocab.txt more.txt
+echo another >>more.txt
+quiet ctrain "${five[@]}" -o run
+refuses "more.txt has 61 tokens, the model knows 60" -- ctrain fill -V more.txt run "a [MASK]"
+refuses "line 1 has no" -- ctrain fill -V vocab.txt run none
