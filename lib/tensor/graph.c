@@ -386,8 +386,10 @@ static void run_node(struct tsl_graph *g, struct tsl_node *n, const struct tsl_r
 {
     double begin = g->profile ? tsl_seconds() : 0;
     n->op->run(n, r);
-    if (g->profile)
+    if (g->profile) {
         n->seconds += tsl_seconds() - begin;
+        n->runs++;
+    }
 }
 
 void tsl_graph_run(struct tsl_graph *g, struct tsl_pool *pool,
@@ -470,8 +472,9 @@ int tsl_graph_profile_text(struct tsl_graph *g, char **text, struct tsl_err *err
             if (n->op != g->nodes[i]->op || n->seconds == 0)
                 continue;
             seconds += n->seconds;
-            flops += n->op->flops ? n->op->flops(n) : 0;
+            flops += n->op->flops ? n->op->flops(n) * n->runs : 0;
             n->seconds = 0;
+            n->runs = 0;
             times++;
         }
         if (times)

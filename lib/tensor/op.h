@@ -57,7 +57,8 @@ struct tsl_node {
     uint32_t number;
     bool adds; /* output 0 holds a sum already */
     union tsl_attr attr[8];
-    double seconds;
+    double seconds; /* while it is profiled, of so many runs */
+    unsigned runs;
     const char *scope;
 };
 
