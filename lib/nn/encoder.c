@@ -78,6 +78,8 @@ static struct tsl_tensor *embeddings(struct tsl_layers *l, const struct tsl_mode
             tsl_layers_embedding(l, of_embeddings(d, "position_embeddings", name), NULL,
                                  c->max_position_embeddings, e);
         int64_t first = d->from_pad ? c->pad_token_id + 1 : 0;
+        if (l->g && in->position_ids && first)
+            w = tsl_ops_slice(l->g, w, 0, first, c->max_position_embeddings - first);
         if (l->g && in->position_ids)
             x = tsl_ops_add(l->g, x, tsl_ops_gather(l->g, w, in->position_ids));
         else if (l->g)
@@ -237,6 +239,11 @@ void tsl_encoder_write(struct tsl_layers *l, const struct tsl_model_task *t,
         masked_head(l, t, in, out);
     if (!l->g || t->pairs)
         pair_head(l, in, t, out);
+}
+
+bool tsl_encoder_has_pairs(const struct tsl_modelconfig *c)
+{
+    return dialect_of(c)->pooler;
 }
 
 /* Checkpoints of 2018 say gamma and beta; tied weights may be there twice. */

@@ -16,6 +16,9 @@ void tsl_gpt2_write(struct tsl_layers *l, const struct tsl_model_task *t,
 void tsl_t5_write(struct tsl_layers *l, const struct tsl_model_task *t,
                   const struct tsl_model_inputs *in, struct tsl_model_outputs *out);
 
+/* tsl_model_has_pairs */
+bool tsl_encoder_has_pairs(const struct tsl_modelconfig *c);
+
 /* tsl_model_public_name, family by family. */
 bool tsl_encoder_public_name(const struct tsl_modelconfig *c, const char *theirs,
                              char *name);

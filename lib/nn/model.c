@@ -107,6 +107,12 @@ int tsl_model_record(const struct tsl_modelconfig *c, struct tsl_params *p,
     return 0;
 }
 
+bool tsl_model_has_pairs(const struct tsl_modelconfig *c)
+{
+    return c->kind != TSL_MODEL_GPT2 && c->kind != TSL_MODEL_T5 &&
+           tsl_encoder_has_pairs(c);
+}
+
 bool tsl_model_public_name(const struct tsl_modelconfig *c, const char *theirs,
                            char *name)
 {

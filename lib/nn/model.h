@@ -31,7 +31,7 @@ struct tsl_model_task {
 struct tsl_model_inputs {
     struct tsl_tensor *input_ids;    /* [batch, seq] */
     struct tsl_tensor *segment_ids;  /* [batch, seq] */
-    struct tsl_tensor *position_ids; /* [batch, seq] */
+    struct tsl_tensor *position_ids; /* [batch, seq] from 0 on, RoBERTa's too */
     struct tsl_tensor *lengths; /* [batch] tokens that are not padding, at the front */
     struct tsl_tensor *doc_ids; /* [batch, seq] */
     struct tsl_tensor *prefix;  /* [batch] */
@@ -61,6 +61,8 @@ struct tsl_model_outputs {
  * does not fit. */
 int tsl_model_params(const struct tsl_modelconfig *c, struct tsl_params *p,
                      struct tsl_err *err);
+/* Has it a head for pairs of segments?  BERT, UniLM and ALBERT have, as published. */
+bool tsl_model_has_pairs(const struct tsl_modelconfig *c);
 /* Makes the inputs and records the forward computation.  An error is the graph's, too. */
 int tsl_model_record(const struct tsl_modelconfig *c, struct tsl_params *p,
                      struct tsl_graph *g, const struct tsl_model_task *task,

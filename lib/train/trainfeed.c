@@ -30,7 +30,7 @@ int tsl_trainfeed_task(struct tsl_model_task *task, const struct tsl_modelconfig
         if (!encoder)
             return wrong_model(name, "an encoder: bert, roberta, albert, roformer", err);
         t.masked = masked;
-        t.pairs = info->labels;
+        t.pairs = info->labels && tsl_model_has_pairs(c);
         break;
     case TSL_TRAIN_UNILM:
     case TSL_TRAIN_PLM:

@@ -37,7 +37,8 @@ static void sizes(struct tsl_modelconfig *c, const char *preset)
 static void begin(struct step *s, const char *preset, int64_t batch, double dropout)
 {
     struct tsl_err err = { 0 };
-    *s = (struct step){ .task = { .batch = batch, .seq = 19 } };
+    *s = (struct step){ .task = {
+                            .batch = batch, .seq = 19, .positions = s->task.positions } };
     sizes(&s->c, preset);
     s->c.hidden_dropout_prob = s->c.attention_probs_dropout_prob = dropout;
     if (s->c.kind == TSL_MODEL_T5)
@@ -106,7 +107,7 @@ static void any_number_of_threads_gives_the_same_bits(void **state)
     (void)state;
     static const unsigned counts[] = { 2, 3, 5 };
     for (unsigned f = 0; f < FAMILIES; f++) {
-        struct step s;
+        struct step s = { 0 };
         begin(&s, families[f], 4, 0.1);
         batch(&s, 1);
         run(&s, 1);
@@ -130,7 +131,7 @@ static void step_as(const char *cpu)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        struct step s;
+        struct step s = { 0 };
         setenv("TSL_CPU", cpu, 1);
         begin(&s, "bert-tiny", 4, 0.1);
         batch(&s, 1);
@@ -180,7 +181,7 @@ static void copy_part(struct tsl_tensor *to, const struct tsl_tensor *from, size
 static void parts_add_up_to_one_large_batch(void **state)
 {
     (void)state;
-    struct step whole, half;
+    struct step whole = { 0 }, half = { 0 };
     begin(&whole, "bert-tiny", 4, 0);
     begin(&half, "bert-tiny", 2, 0);
     batch(&whole, 1);
@@ -216,7 +217,7 @@ static void parts_add_up_to_one_large_batch(void **state)
 static void a_tied_table_gets_both_gradients(void **state)
 {
     (void)state;
-    struct step s;
+    struct step s = { 0 };
     begin(&s, "gpt2-tiny", 1, 0);
     batch(&s, 1);
     fill(s.in.input_ids, 1, 40, 1);
@@ -237,7 +238,7 @@ static void a_tied_table_gets_both_gradients(void **state)
 static void dropout_is_another_each_step(void **state)
 {
     (void)state;
-    struct step s;
+    struct step s = { 0 };
     struct tsl_pool *pool;
     struct tsl_err err = { 0 };
     begin(&s, "bert-tiny", 2, 0.3);
@@ -251,6 +252,29 @@ static void dropout_is_another_each_step(void **state)
     assert_true(loss[0] == loss[2] && loss[0] != loss[1]);
     tsl_pool_destroy(pool);
     end(&s);
+}
+
+/* RoBERTa's first position is behind the padding's: who gives positions need not know. */
+static void positions_count_from_0_in_every_family(void **state)
+{
+    (void)state;
+    for (unsigned f = 0; f < FAMILIES; f++) {
+        float loss[2];
+        for (unsigned given = 0; given < 2; given++) {
+            struct step s = { .task = { .positions = given } };
+            if (!strcmp(families[f], "t5-tiny"))
+                continue; /* it has none */
+            begin(&s, families[f], 2, 0);
+            batch(&s, 1);
+            for (int32_t i = 0; given && i < 38; i++)
+                tsl_tensor_i32(s.in.position_ids)[i] = i % 19;
+            run(&s, 1);
+            loss[given] = *tsl_tensor_f32(s.out.loss);
+            end(&s);
+            if (given)
+                assert_true(loss[0] == loss[1]);
+        }
+    }
 }
 
 /* ---- names, and what does not fit ---- */
@@ -334,6 +358,7 @@ int main(void)
         TEST(parts_add_up_to_one_large_batch),
         TEST(a_tied_table_gets_both_gradients),
         TEST(dropout_is_another_each_step),
+        TEST(positions_count_from_0_in_every_family),
         TEST(names_of_others_are_known),
         TEST(groups_of_layers_find_the_one_they_were),
         TEST(what_a_model_cannot_is_told),
