@@ -38,7 +38,7 @@ int ctrain_text_open(struct ctrain_text *t, const char *path, struct tsl_err *er
     if (rc == 0 && tsl_tokenizer_size(t->tokenizer) > knows)
         rc = tsl_err_set(err, TSL_EUSAGE,
                          "%s has %" PRIu32 " tokens, the model knows %" PRId64
-                         ": it was trained with another vocabulary",
+                         ": is this its vocabulary?",
                          tsl_quote(o->vocab).s, tsl_tokenizer_size(t->tokenizer), knows);
     if (rc == 0 && !(t->coder = tsl_coder_create(t->tokenizer, CODER_BYTES, err)))
         rc = TSL_ENOMEM;
