@@ -111,7 +111,7 @@ enum { MODE_BF16 = 1 };
 
 /* Logits in memory at a time: large enough that the products run at full speed and dw is
  * passed over seldom, small beside a model's activations. */
-enum { LOGITS_BYTES = 64 << 20, LOGITS_ROWS_MIN = 64 };
+enum { LOGITS_BYTES = 40 << 20, LOGITS_ROWS_MIN = 64 };
 
 static size_t rows_at_a_time(const struct tsl_node *n)
 {
