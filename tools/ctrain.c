@@ -32,6 +32,29 @@ int ctrain_number(void *to, const char *arg, struct tsl_err *err)
                        tsl_quote(arg).s);
 }
 
+int ctrain_set(void *to, const char *arg, struct tsl_err *err)
+{
+    struct ctrain_sets *s = to;
+    if (s->n == CTRAIN_SETS_MAX)
+        return tsl_err_set(err, TSL_EUSAGE, "more than %d data sets", CTRAIN_SETS_MAX);
+    return tsl_loader_parse_set((char *)(uintptr_t)arg, &s->list[s->n++], err);
+}
+
+struct tsl_loader_opts ctrain_loader(const struct ctrain_sets *sets, uint64_t memory)
+{
+    return (struct tsl_loader_opts){
+        .sets = sets->list,
+        .nsets = sets->n,
+        .seed = ctrain_given.seed,
+        .rows = ctrain_given.batch ? (uint32_t)ctrain_given.batch : 32,
+        .memory = memory,
+        .data = { .objective = ctrain_given.objective,
+                  .doc_end = -1,
+                  .tokens_max = (uint32_t)ctrain_given.length,
+                  .truncate = ctrain_given.truncate },
+    };
+}
+
 int ctrain_read(char **text, size_t *n, const char *path, struct tsl_err *err)
 {
     enum { MOST = 16 << 20 };

@@ -25,6 +25,8 @@ extern const struct ctrain_command ctrain_train, ctrain_eval, ctrain_sample, ctr
 
 /* What the command line says, as far as more than one command asks for it. */
 struct ctrain_options {
+    const char *objective;
+    bool truncate;
     const char *output, *stats, *progress, *dtype;
     uint64_t memory, nthreads, batch, length;
     uint64_t seed;
@@ -33,6 +35,16 @@ struct ctrain_options {
 extern struct ctrain_options ctrain_given;
 
 enum { CTRAIN_SETS_MAX = 64 };
+
+/* Data sets as the command line names them. */
+struct ctrain_sets {
+    struct tsl_loader_set list[CTRAIN_SETS_MAX];
+    size_t n;
+};
+/* SET[:WEIGHT], to a struct ctrain_sets; arg is cut in place. */
+int ctrain_set(void *to, const char *arg, struct tsl_err *err);
+/* How samples of those sets become batches, by the options. */
+struct tsl_loader_opts ctrain_loader(const struct ctrain_sets *sets, uint64_t memory);
 
 #define CTRAIN_OPT(letter, name, arg, kind, to, help)                                    \
     {                                                                                    \
@@ -46,6 +58,17 @@ enum { CTRAIN_SETS_MAX = 64 };
     {                                                                                    \
         .kind = CLI_TEXT, .help = text                                                   \
     }
+
+#define CTRAIN_BATCH                                                                     \
+    CTRAIN_OPT(0, "batch", "N", CLI_COUNT, &ctrain_given.batch,                          \
+               "samples of a batch; default: 32")
+#define CTRAIN_SAMPLES                                                                   \
+    CTRAIN_OPT(0, "seq-length", "N", CLI_COUNT, &ctrain_given.length,                    \
+               "tokens of a sample; default: the data's own"),                           \
+        CTRAIN_OPT(0, "truncate", NULL, CLI_FLAG, &ctrain_given.truncate,                \
+                   "cut longer samples; else they are an error"),                        \
+        CTRAIN_OPT(0, "objective", "NAME", CLI_STR, &ctrain_given.objective,             \
+                   "clm or electra, of data that leave it open")
 
 #define CTRAIN_RESOURCES                                                                 \
     CTRAIN_HEADING("Resources (none of them changes a number):"),                        \

@@ -15,42 +15,22 @@
 #include "train/evaluate.h"
 #include "train/weights.h"
 
-struct sets {
-    struct tsl_loader_set list[CTRAIN_SETS_MAX];
-    size_t n;
-};
-
 static struct {
-    struct sets held, train;
-    const char *objective;
+    struct ctrain_sets held, train;
     uint64_t batches;
-    bool truncate, averaged;
+    bool averaged;
 } given;
-
-static int take_set(void *to, const char *arg, struct tsl_err *err)
-{
-    struct sets *s = to;
-    if (s->n == CTRAIN_SETS_MAX)
-        return tsl_err_set(err, TSL_EUSAGE, "more than %d data sets", CTRAIN_SETS_MAX);
-    return tsl_loader_parse_set((char *)(uintptr_t)arg, &s->list[s->n++], err);
-}
 
 static const struct cli_opt opts[] = {
     CTRAIN_HEADING("Data:"),
     CTRAIN_CALL(0, "data", "SET", &given.held,
                 "what was held out: a folder, manifest.json or file, as for\n"
                 "training; several are taken together",
-                take_set),
-    CTRAIN_OPT(0, "batch", "N", CLI_COUNT, &ctrain_given.batch,
-               "samples of a batch; default: 32"),
+                ctrain_set),
+    CTRAIN_BATCH,
     CTRAIN_OPT(0, "batches", "N", CLI_COUNT, &given.batches,
                "the first N batches only; default: all, once"),
-    CTRAIN_OPT(0, "seq-length", "N", CLI_COUNT, &ctrain_given.length,
-               "tokens of a sample; default: the data's own"),
-    CTRAIN_OPT(0, "truncate", NULL, CLI_FLAG, &given.truncate,
-               "cut longer samples; else they are an error"),
-    CTRAIN_OPT(0, "objective", "NAME", CLI_STR, &given.objective,
-               "clm or electra, of data that leave it open"),
+    CTRAIN_SAMPLES,
     CTRAIN_HEADING("The model:"),
     CTRAIN_OPT(0, "ema", NULL, CLI_FLAG, &given.averaged,
                "its averaged weights, which train --ema keeps"),
@@ -58,7 +38,7 @@ static const struct cli_opt opts[] = {
                 "what counting the training set would find out: the most\n"
                 "frequent token, and that beside the neighbour; no model\n"
                 "need be given then",
-                take_set),
+                ctrain_set),
     CTRAIN_OPT(0, "dtype", "NAME", CLI_STR, &ctrain_given.dtype,
                "f32 (the default), or bf16: products of rounded factors"),
     CTRAIN_RESOURCES,
@@ -68,32 +48,18 @@ static const struct cli_opt opts[] = {
     { 0 },
 };
 
-/* With as few digits as give the same double back: two evaluations can be compared. */
-static const char *shortest(char *to, double value)
-{
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(to, 40, "%.*g", digits, value);
-        if (strtod(to, NULL) == value)
-            break;
-    }
-    return to;
-}
-
 /* A name and its number, where there is one. */
 static void line(const char *name, double value)
 {
-    char text[40];
-    if (!isnan(value))
-        printf("%-20s %s\n", name, shortest(text, value));
+    char text[TSL_JSON_NUMBER];
+    if (!isnan(value)) /* exactly: two evaluations can be compared */
+        printf("%-20s %s\n", name, tsl_json_shortest(text, value));
 }
 
 static void put(struct tsl_json *j, const char *name, double value)
 {
-    char text[40];
-    if (isfinite(value)) {
-        shortest(text, value);
-        tsl_json_raw(j, name, (struct tsl_slice){ (uint8_t *)text, strlen(text) });
-    }
+    if (isfinite(value))
+        tsl_json_exact(j, name, value);
 }
 
 static void count(const char *name, uint64_t n)
@@ -216,18 +182,9 @@ static int write_stats(const struct results *r, struct tsl_err *err)
     return cli_write_json(ctrain_given.stats, &j, err);
 }
 
-static struct tsl_loader_opts data_of(const struct sets *s)
+static struct tsl_loader_opts data_of(const struct ctrain_sets *s)
 {
-    return (struct tsl_loader_opts){
-        .sets = s->list,
-        .nsets = s->n,
-        .rows = ctrain_given.batch ? (uint32_t)ctrain_given.batch : 32,
-        .memory = ctrain_given.memory / (given.train.n ? 3 : 1),
-        .data = { .objective = given.objective,
-                  .doc_end = -1,
-                  .tokens_max = (uint32_t)ctrain_given.length,
-                  .truncate = given.truncate },
-    };
+    return ctrain_loader(s, ctrain_given.memory / (given.train.n ? 3 : 1));
 }
 
 static int evaluate(struct results *r, const char *path, struct tsl_err *err)

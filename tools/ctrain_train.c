@@ -27,21 +27,18 @@
 enum { GROUPS_MAX = 32, BASELINES_MAX = 16 };
 
 static struct {
-    const char *model, *objective, *optimizer, *schedule, *init;
-    struct tsl_loader_set sets[CTRAIN_SETS_MAX];
+    const char *model, *optimizer, *schedule, *init;
+    struct ctrain_sets sets, held;
     struct tsl_paramgroup groups[GROUPS_MAX];
     struct tsl_trainreport_baseline baselines[BASELINES_MAX];
     size_t ngroups, nbaselines;
     uint64_t lookahead;
     double lookahead_alpha;
-    struct tsl_loader_set held[CTRAIN_SETS_MAX];
-    size_t nsets, nheld;
     uint64_t eval_every, eval_batches;
     uint64_t steps, accumulate, save_every, keep, keep_every, log_every, vocab, layers,
         hidden, heads, intermediate;
     double lr, beta1, beta2, eps, decay, clip, dropout, ema;
-    int64_t doc_end;
-    bool resume, force, truncate, explain, profile;
+    bool resume, force, explain, profile;
 } given = { .lr = -1,
             .beta1 = -1,
             .beta2 = -1,
@@ -50,17 +47,8 @@ static struct {
             .clip = -1,
             .dropout = -1,
             .ema = -1,
-            .doc_end = -1,
             .keep = 3,
             .log_every = 10 };
-
-static int take_set(void *to, const char *arg, struct tsl_err *err)
-{
-    (void)to;
-    if (given.nsets == CTRAIN_SETS_MAX)
-        return tsl_err_set(err, TSL_EUSAGE, "more than %d data sets", CTRAIN_SETS_MAX);
-    return tsl_loader_parse_set((char *)(uintptr_t)arg, &given.sets[given.nsets++], err);
-}
 
 /* PATTERN:lr=X,decay=X,frozen,no-adaptation, cut in place. */
 static int take_group(void *to, const char *arg, struct tsl_err *err)
@@ -126,14 +114,6 @@ static int take_baseline(void *to, const char *arg, struct tsl_err *err)
     return 0;
 }
 
-static int take_held(void *to, const char *arg, struct tsl_err *err)
-{
-    (void)to;
-    if (given.nheld == CTRAIN_SETS_MAX)
-        return tsl_err_set(err, TSL_EUSAGE, "more than %d data sets", CTRAIN_SETS_MAX);
-    return tsl_loader_parse_set((char *)(uintptr_t)arg, &given.held[given.nheld++], err);
-}
-
 static const struct cli_opt opts[] = {
     CTRAIN_HEADING("What is trained:"),
     CTRAIN_OPT(0, "model", "NAME", CLI_STR, &given.model,
@@ -153,20 +133,14 @@ static const struct cli_opt opts[] = {
                "begin with these weights: a safetensors file, or a folder\n"
                "with model.safetensors, by the names of public checkpoints"),
     CTRAIN_HEADING("Data:"),
-    CTRAIN_CALL(0, "data", "SET[:WEIGHT]", NULL,
+    CTRAIN_CALL(0, "data", "SET[:WEIGHT]", &given.sets,
                 "a set of samples: its folder, manifest.json or file, in any\n"
                 "format that cshard writes; several are mixed by weight",
-                take_set),
-    CTRAIN_OPT(0, "batch", "N", CLI_COUNT, &ctrain_given.batch,
-               "samples of a batch; default: 32"),
+                ctrain_set),
+    CTRAIN_BATCH,
     CTRAIN_OPT(0, "accumulate", "N", CLI_COUNT, &given.accumulate,
                "batches of a step, as if they were one; default: 1"),
-    CTRAIN_OPT(0, "seq-length", "N", CLI_COUNT, &ctrain_given.length,
-               "tokens of a sample; default: the data's own"),
-    CTRAIN_OPT(0, "truncate", NULL, CLI_FLAG, &given.truncate,
-               "cut longer samples; else they are an error"),
-    CTRAIN_OPT(0, "objective", "NAME", CLI_STR, &given.objective,
-               "clm or electra, of data that leave it open"),
+    CTRAIN_SAMPLES,
     CTRAIN_HEADING("How:"),
     CTRAIN_OPT('n', "steps", "N", CLI_COUNT, &given.steps, "steps in all; must be given"),
     CTRAIN_OPT(0, "optimizer", "NAME", CLI_STR, &given.optimizer,
@@ -217,10 +191,10 @@ static const struct cli_opt opts[] = {
                "measure every N steps; default: 10"),
     CTRAIN_CALL(0, "baseline", "NAME=VALUE", NULL,
                 "an accuracy to be drawn as a line into the report", take_baseline),
-    CTRAIN_CALL(0, "eval", "SET", NULL,
+    CTRAIN_CALL(0, "eval", "SET", &given.held,
                 "what is held out, to be looked at between steps; it does not\n"
                 "change what is trained",
-                take_held),
+                ctrain_set),
     CTRAIN_OPT(0, "eval-every", "N", CLI_COUNT, &given.eval_every,
                "every N steps, and at the end; default: a tenth of all"),
     CTRAIN_OPT(0, "eval-batches", "N", CLI_COUNT, &given.eval_batches,
@@ -355,28 +329,30 @@ static int identity_of(char **text, const struct tsl_trainer_opts *o, struct tsl
     tsl_json_u64(&j, "batch", o->data.rows);
     tsl_json_u64(&j, "accumulate", o->accumulate ? o->accumulate : 1);
     tsl_json_u64(&j, "seq-length", o->data.data.tokens_max);
-    tsl_json_bool(&j, "truncate", given.truncate);
-    if (given.objective)
-        tsl_json_str(&j, "objective", given.objective);
+    tsl_json_bool(&j, "truncate", ctrain_given.truncate);
+    if (ctrain_given.objective)
+        tsl_json_str(&j, "objective", ctrain_given.objective);
     tsl_json_u64(&j, "steps", given.steps);
     tsl_json_u64(&j, "seed", o->seed);
     tsl_json_str(&j, "dtype", o->bf16 ? "bf16" : "f32");
     tsl_json_str(&j, "schedule", given.schedule ? given.schedule : "linear:warmup=1%");
     tsl_json_str(&j, "optimizer", given.optimizer ? given.optimizer : "adamw");
-    tsl_json_num(&j, "lr", o->optim.lr);
-    tsl_json_num(&j, "beta1", o->optim.beta1);
-    tsl_json_num(&j, "beta2", o->optim.beta2);
-    tsl_json_num(&j, "eps", o->optim.eps);
-    tsl_json_num(&j, "weight-decay", o->optim.weight_decay);
-    tsl_json_num(&j, "clip", o->optim.clip_norm);
-    tsl_json_num(&j, "ema", o->optim.ema_decay);
+    tsl_json_exact(&j, "lr", o->optim.lr);
+    tsl_json_exact(&j, "beta1", o->optim.beta1);
+    tsl_json_exact(&j, "beta2", o->optim.beta2);
+    tsl_json_exact(&j, "eps", o->optim.eps);
+    tsl_json_exact(&j, "weight-decay", o->optim.weight_decay);
+    tsl_json_exact(&j, "clip", o->optim.clip_norm);
+    tsl_json_exact(&j, "ema", o->optim.ema_decay);
     tsl_json_u64(&j, "lookahead", o->optim.lookahead_k);
-    tsl_json_num(&j, "lookahead-alpha", o->optim.lookahead_alpha);
+    tsl_json_exact(&j, "lookahead-alpha", o->optim.lookahead_alpha);
     for (size_t i = 0; i < given.ngroups; i++) {
         const struct tsl_paramgroup *g = &given.groups[i];
-        char group[300];
-        snprintf(group, sizeof group, "%.200s:lr=%g,decay=%g,%d%d", g->pattern, g->lr,
-                 g->has_decay ? g->weight_decay : -1, g->frozen, g->no_adaptation);
+        char group[400], lr[TSL_JSON_NUMBER], decay[TSL_JSON_NUMBER];
+        snprintf(group, sizeof group, "%.200s:lr=%s,decay=%s,%d%d", g->pattern,
+                 tsl_json_shortest(lr, g->lr),
+                 tsl_json_shortest(decay, g->has_decay ? g->weight_decay : -1), g->frozen,
+                 g->no_adaptation);
         tsl_json_str(&j, "group", group);
     }
     tsl_json_close(&j, '}');
@@ -389,18 +365,11 @@ static int identity_of(char **text, const struct tsl_trainer_opts *o, struct tsl
     return *text ? 0 : TSL_ENOMEM;
 }
 
-/* What the data are, to fit the model to them: opened for a look. */
-static int look_at_data(struct tsl_trainer_opts *o, bool preset, struct tsl_err *err)
+/* The data, and the model as it fits them. */
+static int open_data(struct tsl_trainer_opts *o, bool preset, struct tsl_err *err)
 {
-    struct tsl_loader *l;
-    struct tsl_loader_opts look = o->data;
-    look.no_thread = true;
-    int rc = tsl_loader_open(&l, &look, err);
-    if (rc < 0)
-        return rc;
-    rc = model_of(&o->model, tsl_loader_info(l, 0), preset, err);
-    tsl_loader_destroy(l);
-    return rc;
+    int rc = tsl_loader_open(&o->loader, &o->data, err);
+    return rc < 0 ? rc : model_of(&o->model, tsl_loader_info(o->loader, 0), preset, err);
 }
 
 static int options_of(struct tsl_trainer_opts *o, char **identity, struct tsl_err *err)
@@ -419,20 +388,11 @@ static int options_of(struct tsl_trainer_opts *o, char **identity, struct tsl_er
         .keep_every = given.keep_every,
         .version = TSL_VERSION,
     };
-    o->data = (struct tsl_loader_opts){
-        .sets = given.sets,
-        .nsets = given.nsets,
-        .seed = ctrain_given.seed,
-        .rows = ctrain_given.batch ? (uint32_t)ctrain_given.batch : 32,
-        .memory = given.nheld ? ctrain_given.memory / 4 * 3 : ctrain_given.memory,
-        .data = { .objective = given.objective,
-                  .doc_end = given.doc_end,
-                  .tokens_max = (uint32_t)ctrain_given.length,
-                  .truncate = given.truncate },
-    };
+    uint64_t memory = ctrain_given.memory;
+    o->data = ctrain_loader(&given.sets, given.held.n ? memory / 4 * 3 : memory);
     int rc = ctrain_config(&o->model, name, err);
     if (rc == 0)
-        rc = look_at_data(o, tsl_modelconfig_preset(&unused, name), err);
+        rc = open_data(o, tsl_modelconfig_preset(&unused, name), err);
     if (rc == 0)
         rc = optim_of(&o->optim, err);
     if (rc == 0)
@@ -567,8 +527,8 @@ static int report(const struct run *r, struct tsl_err *err)
     char path[4096], count[32], data[300], steps[32];
     tsl_trainer_facts(r->t, &f);
     snprintf(count, sizeof count, "%.2f million", (double)f.nparameters * 1e-6);
-    snprintf(data, sizeof data, "%s%s", given.sets[0].path,
-             given.nsets > 1 ? ", ..." : "");
+    snprintf(data, sizeof data, "%s%s", given.sets.list[0].path,
+             given.sets.n > 1 ? ", ..." : "");
     snprintf(steps, sizeof steps, "%" PRIu64, given.steps);
     const struct tsl_trainreport_pair pairs[] = {
         { "model", given.model ? given.model : "bert-tiny" },
@@ -707,16 +667,13 @@ static int open_held(struct run *r, const struct tsl_trainer_opts *o, struct tsl
     struct tsl_evaluate_opts e = {
         .model = tsl_trainer_config(r->t),
         .params = tsl_trainer_params(r->t),
-        .data = o->data,
         .batches = given.eval_batches,
         .bf16 = o->bf16,
         .pool = tsl_trainer_pool(r->t),
         .nthreads = o->nthreads,
     };
-    e.data.sets = given.held;
-    e.data.nsets = given.nheld;
-    e.data.memory = ctrain_given.memory / 4;
-    return given.nheld ? tsl_evaluate_open(&r->held, &e, err) : 0;
+    e.data = ctrain_loader(&given.held, ctrain_given.memory / 4);
+    return given.held.n ? tsl_evaluate_open(&r->held, &e, err) : 0;
 }
 
 /* DIR is a folder, without a run or with one that is gone on with. */
@@ -748,32 +705,87 @@ static int prepare(const struct tsl_trainer_opts *o, struct tsl_err *err)
                                 tsl_quote(o->run).s);
 }
 
-static int train(char **operands, size_t n, struct tsl_err *err)
+/* What the command line must have; operands are data, too. */
+static int check(char **operands, size_t n, struct tsl_err *err)
 {
-    struct tsl_trainer_opts o;
-    struct run r = { .metrics = { TSL_FILE_INIT }, .began = tsl_seconds() };
-    char *identity = NULL, *profile;
     for (size_t i = 0; i < n; i++) {
-        if (take_set(NULL, operands[i], err) < 0)
+        if (ctrain_set(&given.sets, operands[i], err) < 0)
             return err->code;
-        if (!tsl_file_exists(given.sets[given.nsets - 1].path))
+        if (!tsl_file_exists(given.sets.list[given.sets.n - 1].path))
             cli_misuse(true, "%s is no file, and no command either",
                        tsl_quote(operands[i]).s);
     }
-    if (!given.nsets)
+    if (!given.sets.n)
         cli_misuse(true, "no data: --data=SET says what to train on");
     if (!given.steps)
         cli_misuse(true, "how many steps? -n N");
     if ((given.resume || given.force) && !ctrain_given.output)
         cli_misuse(true, "--resume and --force need the folder of the run, -o DIR");
-    int rc = options_of(&o, &identity, err);
+    return 0;
+}
+
+/* All steps, with progress and signals; and what is told at the end. */
+static int go(struct run *r, struct tsl_err *err)
+{
+    char *profile;
+    tsl_graph_profile(tsl_trainer_graph(r->t), given.profile);
+    now.first = now.step = tsl_trainer_done(r->t);
+    now.began = r->since = tsl_seconds();
+    static struct tsl_progress progress;
+    cli_progress_say(say, NULL);
+    cli_progress_start(&progress,
+                       cli_progress_told(ctrain_given.progress, ctrain_given.quiet));
+    struct sigaction stop = { .sa_handler = ask_to_stop };
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+    int rc = steps(r, err);
+    cli_progress_stop();
+    if (rc == 0)
+        rc = write_stats(r, err);
+    if (rc < 0)
+        return rc;
+    if (!stop_asked && !ctrain_given.quiet &&
+        (ctrain_given.verbose || cli_progress_shown()))
+        closing_line(r);
+    if (given.profile &&
+        tsl_graph_profile_text(tsl_trainer_graph(r->t), &profile, err) == 0) {
+        fputs(profile, stderr);
+        tsl_mem_free(profile);
+    }
+    if (!stop_asked)
+        return 0;
+    return tsl_err_set(err, TSL_EIO, "stopped after step %" PRIu64 " of %" PRIu64 "%s",
+                       tsl_trainer_done(r->t), given.steps,
+                       ctrain_given.output ? "; --resume goes on from there" : "");
+}
+
+static int close_files(struct run *r, int rc, struct tsl_err *err)
+{
+    int end = tsl_metrics_close(&r->metrics, rc < 0 ? NULL : err);
+    rc = rc < 0 ? rc : end;
+    end = tsl_tbevents_close(&r->events, rc < 0 ? NULL : err);
+    return rc < 0 ? rc : end;
+}
+
+static int train(char **operands, size_t n, struct tsl_err *err)
+{
+    struct tsl_trainer_opts o;
+    struct run r = { .metrics = { TSL_FILE_INIT }, .began = tsl_seconds() };
+    char *identity = NULL;
+    int rc = check(operands, n, err);
+    if (rc < 0)
+        return rc;
+    rc = options_of(&o, &identity, err);
     if (rc == 0)
         rc = prepare(&o, err);
     if (rc == 0)
         rc = tsl_trainer_open(&r.t, &o, err);
-    if (rc < 0 || given.explain) {
-        if (rc == 0)
-            explain(r.t, &o);
+    else
+        tsl_loader_destroy(o.loader);
+    if (rc < 0)
+        goto out;
+    if (given.explain) {
+        explain(r.t, &o);
         goto out;
     }
     if (tsl_trainer_damaged(r.t))
@@ -783,41 +795,11 @@ static int train(char **operands, size_t n, struct tsl_err *err)
     rc = open_held(&r, &o, err);
     if (rc == 0 && ctrain_given.output)
         rc = open_files(&r, err);
-    if (rc < 0)
-        goto out;
-    tsl_graph_profile(tsl_trainer_graph(r.t), given.profile);
-    now.first = now.step = tsl_trainer_done(r.t);
-    now.began = r.since = tsl_seconds();
-    static struct tsl_progress progress;
-    cli_progress_say(say, NULL);
-    cli_progress_start(&progress,
-                       cli_progress_told(ctrain_given.progress, ctrain_given.quiet));
-    struct sigaction stop = { .sa_handler = ask_to_stop };
-    sigaction(SIGINT, &stop, NULL);
-    sigaction(SIGTERM, &stop, NULL);
-    rc = steps(&r, err);
-    cli_progress_stop();
     if (rc == 0)
-        rc = write_stats(&r, err);
-    if (rc == 0 && !stop_asked && !ctrain_given.quiet &&
-        (ctrain_given.verbose || cli_progress_shown()))
-        closing_line(&r);
-    if (rc == 0 && given.profile &&
-        tsl_graph_profile_text(tsl_trainer_graph(r.t), &profile, err) == 0) {
-        fputs(profile, stderr);
-        tsl_mem_free(profile);
-    }
-    if (rc == 0 && stop_asked)
-        rc = tsl_err_set(err, TSL_EIO, "stopped after step %" PRIu64 " of %" PRIu64 "%s",
-                         tsl_trainer_done(r.t), given.steps,
-                         ctrain_given.output ? "; --resume goes on from there" : "");
+        rc = go(&r, err);
 out:
-    if (r.files) {
-        int end = tsl_metrics_close(&r.metrics, rc < 0 ? NULL : err);
-        rc = rc < 0 ? rc : end;
-        end = tsl_tbevents_close(&r.events, rc < 0 ? NULL : err);
-        rc = rc < 0 ? rc : end;
-    }
+    if (r.files)
+        rc = close_files(&r, rc, err);
     tsl_evaluate_destroy(r.held);
     tsl_trainer_destroy(r.t);
     tsl_mem_free(identity);

@@ -1,4 +1,5 @@
 /* html.h - a page being written: text and markup into a growing buffer.
+ * Order: as it was added.
  * Memory: grows on the heap; a failed allocation is remembered and told by tsl_html_end.
  * Threads: one owner. */
 #ifndef TSL_HTML_H

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -157,6 +158,26 @@ void tsl_json_num(struct tsl_json *j, const char *key, double value)
         add(j, s, (size_t)snprintf(s, sizeof s, "%.6g", value));
     else
         add(j, "null", 4);
+}
+
+char *tsl_json_shortest(char *to, double value)
+{
+    if (!isfinite(value))
+        return strcpy(to, "null");
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(to, TSL_JSON_NUMBER, "%.*g", digits, value);
+        if (strtod(to, NULL) == value)
+            break;
+    }
+    return to;
+}
+
+void tsl_json_exact(struct tsl_json *j, const char *key, double value)
+{
+    char s[TSL_JSON_NUMBER];
+    start(j, key);
+    tsl_json_shortest(s, value);
+    add(j, s, strlen(s));
 }
 
 void tsl_json_bool(struct tsl_json *j, const char *key, bool value)

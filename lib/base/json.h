@@ -32,10 +32,13 @@ struct tsl_json {
 void tsl_json_open(struct tsl_json *j, const char *key, char bracket);
 void tsl_json_close(struct tsl_json *j, char bracket);
 
-/* One member, or with key NULL one item of an array.  num: null when not finite. */
+/* One member, or with key NULL one item of an array.  num: of six digits, for what was measured;
+ * exact: of as many as give the same double back, for what is read again.  Both: null when not
+ * finite. */
 void tsl_json_str(struct tsl_json *j, const char *key, const char *value);
 void tsl_json_u64(struct tsl_json *j, const char *key, uint64_t value);
 void tsl_json_num(struct tsl_json *j, const char *key, double value);
+void tsl_json_exact(struct tsl_json *j, const char *key, double value);
 void tsl_json_bool(struct tsl_json *j, const char *key, bool value);
 void tsl_json_null(struct tsl_json *j, const char *key);
 
@@ -43,6 +46,11 @@ void tsl_json_null(struct tsl_json *j, const char *key);
  * a number. */
 void tsl_json_slice(struct tsl_json *j, const char *key, struct tsl_slice value);
 void tsl_json_entry(struct tsl_json *j, struct tsl_slice name, uint64_t value);
+
+/* As tsl_json_exact writes it, in to; at least six digits where there are so many.  Returns
+ * to. */
+enum { TSL_JSON_NUMBER = 32 };
+char *tsl_json_shortest(char *to, double value);
 
 /* A value that is JSON already. */
 void tsl_json_raw(struct tsl_json *j, const char *key, struct tsl_slice value);

@@ -1,6 +1,8 @@
 /* widen.h - numbers of 16 bits into 32 and back, eight at a time: ids as they are kept and as
  * they are worked on.
- * Memory: none.  Threads: pure. */
+ * Order: of the numbers.
+ * Memory: none.
+ * Threads: pure. */
 #ifndef TSL_WIDEN_H
 #define TSL_WIDEN_H
 

@@ -340,7 +340,7 @@ static void put_real(struct tsl_json *j, const char *key, double x)
 {
     char text[32];
     if (!(x > -1e9 && x < 1e9) || x != (double)(int32_t)x) {
-        tsl_json_num(j, key, x);
+        tsl_json_exact(j, key, x);
         return;
     }
     int n = snprintf(text, sizeof text, "%d.0", (int)x);

@@ -1,47 +1,47 @@
 #include "optim/grads.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "tensor/kernels.h"
 
 struct job {
-    float *grads;
+    float *to;
+    const float *from;
     size_t n;
-    float by;
+    bool adds;
 };
 
-static void scale_block(void *ctx, unsigned i)
+static void block(void *ctx, unsigned i)
 {
     const struct job *j = ctx;
     size_t at = (size_t)i * TSL_GRADS_BLOCK;
     size_t n = j->n - at < TSL_GRADS_BLOCK ? j->n - at : TSL_GRADS_BLOCK;
-    if (j->by == 0)
-        memset(j->grads + at, 0, n * sizeof *j->grads);
+    if (j->adds)
+        tsl_kernels()->binary[0](j->to + at, j->to + at, j->from + at, n);
     else
-        for (size_t k = at; k < at + n; k++)
-            j->grads[k] *= j->by;
+        memcpy(j->to + at, j->from + at, n * sizeof *j->to);
 }
 
 /* All of them lie in one block of memory, with zeros between and where one is frozen. */
-static void scale_all(const struct tsl_params *p, float by, struct tsl_pool *pool)
+static void all_blocks(struct job j, struct tsl_pool *pool)
 {
-    struct job j = { p->grads, p->numbers, by };
     unsigned n = (unsigned)((j.n + TSL_GRADS_BLOCK - 1) / TSL_GRADS_BLOCK);
     if (pool)
-        tsl_pool_run(pool, n, scale_block, &j);
+        tsl_pool_run(pool, n, block, &j);
     else
         for (unsigned i = 0; i < n; i++)
-            scale_block(&j, i);
+            block(&j, i);
 }
 
-void tsl_grads_zero(const struct tsl_params *p, struct tsl_pool *pool)
+void tsl_grads_keep(const struct tsl_params *p, float *kept, struct tsl_pool *pool)
 {
-    scale_all(p, 0, pool);
+    all_blocks((struct job){ kept, p->grads, p->numbers, false }, pool);
 }
 
-void tsl_grads_scale(const struct tsl_params *p, float by, struct tsl_pool *pool)
+void tsl_grads_add(const struct tsl_params *p, const float *kept, struct tsl_pool *pool)
 {
-    scale_all(p, by, pool);
+    all_blocks((struct job){ p->grads, kept, p->numbers, true }, pool);
 }
 
 double tsl_grads_squares(const float *x, size_t n)

@@ -1,10 +1,10 @@
-/* grads.h - what is done to all gradients at once: zero, a factor, a limit to their norm.
+/* grads.h - what is done to all gradients at once: adding them up, their norm, a limit to it.
  *
- * Adding up gradients.  The backward pass adds into tsl_param.grad, so k small batches between
- * two zeros give the gradient of their sum.  Where the loss is a mean over a varying number of
- * targets (masked tokens), the mean of the batches' means is not the mean over all targets:
- * let each batch give the gradient of its *sum* of losses, add up the targets too, and give
- * 1 / targets to tsl_optim_step as its scale (or to tsl_grads_scale).
+ * Adding up gradients.  A backward pass sets tsl_param.grad; of k small batches that are to be one
+ * step, all but the last are kept and added to the next.  Where the loss is a mean over a varying
+ * number of targets (masked tokens), the mean of the batches' means is not the mean over all
+ * targets: so each batch divides by the targets of all of them (trainfeed.h), or gives the gradient
+ * of its *sum*, with 1 / targets as tsl_optim_step's scale.
  *
  * Order: number by number; tsl_grads_squares adds in one fixed order.
  * Memory: none.
@@ -18,9 +18,9 @@
 /* Small enough for the second-level cache with all that an optimizer keeps of a number. */
 enum { TSL_GRADS_BLOCK = 1 << 15 };
 
-/* grad = 0 and grad *= by, for all that are not frozen.  pool NULL: alone. */
-void tsl_grads_zero(const struct tsl_params *p, struct tsl_pool *pool);
-void tsl_grads_scale(const struct tsl_params *p, float by, struct tsl_pool *pool);
+/* kept = grads, and grads += kept, of all parameters: kept has p->numbers.  pool NULL: alone. */
+void tsl_grads_keep(const struct tsl_params *p, float *kept, struct tsl_pool *pool);
+void tsl_grads_add(const struct tsl_params *p, const float *kept, struct tsl_pool *pool);
 
 /* The sum of squares of x[n], n <= TSL_GRADS_BLOCK, in double: 16 sums side by side, then those.
  * Not finite exactly when a number is not. */

@@ -8,7 +8,7 @@
  *     opts.clip_norm = 1;
  *     tsl_optim_create(&o, &params, &opts, pool, err)
  *     for (uint64_t step = tsl_optim_steps(o); step < total; step++) {
- *         tsl_grads_zero(&params, pool); ... forward, backward ...
+ *         ... forward, backward: tsl_graph_run ...
  *         tsl_optim_step(o, tsl_schedule_at(&schedule, step), 1, &stats, err)
  *     }
  *

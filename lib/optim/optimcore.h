@@ -1,4 +1,6 @@
 /* optimcore.h - between the face of the optimizers and their methods.
+ * Order: as optim.h.
+ * Memory: as optim.h.
  * Threads: as optim.h; begin runs on the owner, apply on any thread, each part once. */
 #ifndef TSL_OPTIMCORE_H
 #define TSL_OPTIMCORE_H

@@ -2,6 +2,8 @@
  *
  * A pattern is a list of globs with commas between: * is any characters, dots too, ? one.
  * "*LayerNorm*,*.bias".  The whole name must match, case counts.
+ * Order: the first pattern that matches counts.
+ * Memory: none; patterns are lent.
  * Threads: pure. */
 #ifndef TSL_PARAMGROUP_H
 #define TSL_PARAMGROUP_H

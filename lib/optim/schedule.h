@@ -3,6 +3,8 @@
  * What comes out is a multiplier of the optimizer's own rate.  Steps count from 0: at(0) is for
  * the first update.  No state, so a resumed run has nothing to restore, and the same bits on
  * every machine (base/fixmath.h).
+ * Order: none.
+ * Memory: a plain struct.
  * Threads: pure. */
 #ifndef TSL_SCHEDULE_H
 #define TSL_SCHEDULE_H

@@ -14,17 +14,6 @@
 static const char *const units[] = { "tokens", "words", "ngrams", "spans" };
 static const char *const decides[] = { "token", "word", "run" };
 
-/* A number with all its digits: a rate decides what is masked, to the last bit. */
-static void put_exact(struct tsl_json *j, const char *key, double v)
-{
-    char s[40];
-    int digits = 6, n;
-    do
-        n = snprintf(s, sizeof s, "%.*g", digits, v);
-    while (strtod(s, NULL) != v && ++digits <= 17);
-    tsl_json_raw(j, key, (struct tsl_slice){ (uint8_t *)s, (size_t)n });
-}
-
 static void put_id(struct tsl_json *j, const char *key, int64_t id)
 {
     if (id >= 0)
@@ -52,16 +41,16 @@ static void put_reserved(struct tsl_json *j, const struct tsl_special_ids *s)
 static void put_mask(struct tsl_json *j, const struct tsl_mlm_opts *o)
 {
     tsl_json_open(j, "mask", '{');
-    put_exact(j, "rate", o->rate);
+    tsl_json_exact(j, "rate", o->rate);
     tsl_json_u64(j, "masks_max", o->masks_max);
     tsl_json_bool(j, "dither", o->dither);
     tsl_json_str(j, "unit", units[o->unit]);
     tsl_json_open(j, "weights", '[');
     for (unsigned i = 0; i < o->nweights; i++)
-        put_exact(j, NULL, o->weights[i]);
+        tsl_json_exact(j, NULL, o->weights[i]);
     tsl_json_close(j, ']');
-    put_exact(j, "mask_share", o->mask_share);
-    put_exact(j, "random_share", o->random_share);
+    tsl_json_exact(j, "mask_share", o->mask_share);
+    tsl_json_exact(j, "random_share", o->random_share);
     tsl_json_str(j, "decide", decides[o->decide]);
     tsl_json_bool(j, "across_specials", o->across_specials);
     tsl_json_bool(j, "draw_specials", o->draw_specials);
@@ -76,9 +65,9 @@ static void put_span(struct tsl_json *j, const struct tsl_span_opts *o)
         const struct tsl_span_denoiser *d = &o->denoisers[i];
         tsl_json_open(j, NULL, '{');
         tsl_json_bool(j, "suffix", d->kind == TSL_SPAN_SUFFIX);
-        put_exact(j, "density", d->density);
-        put_exact(j, "mean_span", d->mean_span);
-        put_exact(j, "weight", d->weight);
+        tsl_json_exact(j, "density", d->density);
+        tsl_json_exact(j, "mean_span", d->mean_span);
+        tsl_json_exact(j, "weight", d->weight);
         put_id(j, "mode", d->mode);
         tsl_json_close(j, '}');
     }
@@ -96,7 +85,7 @@ static void put_sight(struct tsl_json *j, const struct tsl_unilm_opts *o)
     tsl_json_open(j, "sight", '{');
     tsl_json_open(j, "weights", '[');
     for (int i = 0; i < 4; i++)
-        put_exact(j, NULL, o->weights[i]);
+        tsl_json_exact(j, NULL, o->weights[i]);
     tsl_json_close(j, ']');
     tsl_json_u64(j, "low", o->low);
     tsl_json_u64(j, "high", o->high);

@@ -3,6 +3,7 @@
  * All products are blocks of six rows times up to ATTENTION_VECS vectors, each number the
  * chain of fused multiply-adds over the inner index; keys that a row does not see have
  * probability 0 where another row of its six sees them, which changes no sum.
+ * Order: as attention.h.
  * Memory: of attention_parts.h.
  * Threads: pure. */
 #ifndef TSL_ATTENTION_BODY_H

@@ -1,5 +1,6 @@
 /* attention_parts.h - what attention.c and the attention kernels tell each other.
  *
+ * Order: of pieces none; within one, as attention.h.
  * Memory: a piece's scratch is its own while it runs.
  * Threads: pieces may run at once. */
 #ifndef TSL_ATTENTION_PARTS_H

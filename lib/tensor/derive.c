@@ -203,8 +203,7 @@ static void bind(struct deriving *d, const struct tsl_graph_leaf *l)
     grad->storage->data = to;
 }
 
-int tsl_graph_derive(struct tsl_graph *g, struct tsl_tensor *loss, struct tsl_params *p,
-                     struct tsl_err *err)
+int tsl_graph_derive(struct tsl_graph *g, struct tsl_tensor *loss, struct tsl_err *err)
 {
     struct deriving d = { .g = g };
     for (size_t i = 0; i < g->nleaves; i++)
@@ -216,7 +215,6 @@ int tsl_graph_derive(struct tsl_graph *g, struct tsl_tensor *loss, struct tsl_pa
             bind(&d, &g->leaves[i]);
     if (rc == 0 && g->failed)
         rc = tsl_err_set(err, g->failed, "%s", g->failure.msg);
-    (void)p;
     tsl_mem_free(d.of);
     return rc;
 }

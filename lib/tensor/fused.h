@@ -21,8 +21,6 @@ struct tsl_tensor *tsl_fused_unary_backward(struct tsl_graph *g, enum tsl_unary 
 /* y = f(x), n numbers, while running. */
 void tsl_fused_unary(const struct tsl_run *r, enum tsl_unary f, float *y, const float *x,
                      size_t n);
-/* Does gemm have f? */
-bool tsl_fused_after(enum tsl_unary f, enum tsl_gemm_after *after);
 /* What decides which numbers a dropout site drops in this step. */
 uint64_t tsl_fused_drop_key(const struct tsl_draw *draw, uint64_t site);
 /* The same for the kernels. */

@@ -78,22 +78,6 @@ struct tsl_tensor *tsl_fused_product(struct tsl_graph *g, struct tsl_tensor *a,
 
 /* ---- linear ---- */
 
-bool tsl_fused_after(enum tsl_unary f, enum tsl_gemm_after *after)
-{
-    switch (f) {
-    case TSL_RELU: *after = TSL_GEMM_RELU; return true;
-    case TSL_LEAKY_RELU: *after = TSL_GEMM_LEAKY_RELU; return true;
-    case TSL_GELU_ERF: *after = TSL_GEMM_GELU_ERF; return true;
-    case TSL_GELU_TANH: *after = TSL_GEMM_GELU_TANH; return true;
-    case TSL_GELU_SIGMOID: *after = TSL_GEMM_GELU_SIGMOID; return true;
-    case TSL_SWISH: *after = TSL_GEMM_SWISH; return true;
-    case TSL_SQUAREPLUS: *after = TSL_GEMM_SQUAREPLUS; return true;
-    case TSL_TANH: *after = TSL_GEMM_TANH; return true;
-    case TSL_SIGMOID: *after = TSL_GEMM_SIGMOID; return true;
-    default: return false;
-    }
-}
-
 static struct tsl_gemm linear_of(const struct tsl_node *n)
 {
     const struct tsl_tensor *x = n->in[0], *w = n->in[1];
@@ -119,21 +103,12 @@ static void linear_run(const struct tsl_node *n, const struct tsl_run *r)
     p.b = tsl_tensor_f32(n->in[1]);
     p.c = tsl_tensor_f32(n->out[0]);
     p.bias = n->in[2] ? tsl_tensor_f32(n->in[2]) : NULL;
-    enum tsl_unary f = (enum tsl_unary)n->attr[F].i;
-    enum tsl_gemm_after after;
-    bool fused = tsl_fused_after(f, &after);
-    if (fused)
-        p.after = after;
-    if (n->nout > 1 && fused) {
+    p.after = (enum tsl_unary)n->attr[F].i;
+    if (n->nout > 1) {
         p.before = tsl_tensor_f32(n->out[1]);
         p.before_row = p.c_row;
-    } else if (n->nout > 1) {
-        p.c = tsl_tensor_f32(n->out[1]);
     }
     tsl_gemm_run(&p, r->pool, r->scratch);
-    if (n->nout > 1 && !fused)
-        tsl_fused_unary(r, f, tsl_tensor_f32(n->out[0]), tsl_tensor_f32(n->out[1]),
-                        p.m * p.n);
 }
 
 static size_t linear_scratch(const struct tsl_node *n, unsigned nthreads)

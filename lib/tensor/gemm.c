@@ -26,18 +26,6 @@ struct plan {
     size_t a_floats, b_floats; /* a worker's buffers */
 };
 
-static const enum tsl_unary after_is[TSL_GEMM_AFTERS] = {
-    [TSL_GEMM_RELU] = TSL_RELU,
-    [TSL_GEMM_LEAKY_RELU] = TSL_LEAKY_RELU,
-    [TSL_GEMM_GELU_ERF] = TSL_GELU_ERF,
-    [TSL_GEMM_GELU_TANH] = TSL_GELU_TANH,
-    [TSL_GEMM_GELU_SIGMOID] = TSL_GELU_SIGMOID,
-    [TSL_GEMM_SWISH] = TSL_SWISH,
-    [TSL_GEMM_SQUAREPLUS] = TSL_SQUAREPLUS,
-    [TSL_GEMM_TANH] = TSL_TANH,
-    [TSL_GEMM_SIGMOID] = TSL_SIGMOID,
-};
-
 static size_t size_min(size_t a, size_t b)
 {
     return a < b ? a : b;
@@ -216,8 +204,8 @@ static void run_item(const struct job *job, size_t index, float *b_packed,
         block.from_c = g->add || part > 0;
         if (last) {
             block.bias = g->bias ? g->bias + col : NULL;
-            if (g->after != TSL_GEMM_PLAIN)
-                block.after = p->kernels->unary[after_is[g->after]];
+            if (g->after != TSL_IDENTITY)
+                block.after = p->kernels->unary[g->after];
             block.before_row = g->before_row;
             if (g->before)
                 block.before = g->before + o * s->before_outer + i * s->before_inner +

@@ -15,23 +15,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "tensor/unary.h"
+
 struct tsl_kernels;
 struct tsl_pool;
-
-/* What becomes of a finished element: tensor/unary.h has what they are. */
-enum tsl_gemm_after {
-    TSL_GEMM_PLAIN, /* nothing */
-    TSL_GEMM_RELU,
-    TSL_GEMM_LEAKY_RELU,
-    TSL_GEMM_GELU_ERF,
-    TSL_GEMM_GELU_TANH,
-    TSL_GEMM_GELU_SIGMOID,
-    TSL_GEMM_SWISH,
-    TSL_GEMM_SQUAREPLUS,
-    TSL_GEMM_TANH,
-    TSL_GEMM_SIGMOID,
-    TSL_GEMM_AFTERS
-};
 
 /* How a and b are multiplied; sums are of floats always. */
 enum tsl_gemm_multiply {
@@ -49,9 +36,9 @@ struct tsl_gemm {
     ptrdiff_t b_row, b_col;
     float *c; /* columns lie side by side */
     ptrdiff_t c_row;
-    bool add;          /* the chains start from c */
-    const float *bias; /* [n] or NULL: added to each row when its chains are through */
-    enum tsl_gemm_after after;
+    bool add;             /* the chains start from c */
+    const float *bias;    /* [n] or NULL: added to each row when its chains are through */
+    enum tsl_unary after; /* applied to finished elements */
     float *before; /* (m, n) or NULL: takes what `after` is applied to, for backward */
     ptrdiff_t before_row;
     enum tsl_gemm_multiply multiply;

@@ -2,6 +2,8 @@
  *
  * Packed, a matrix is a row of panels.  A panel has so many items (columns of b, rows of a) side
  * by side for the first k, then for the next: [k][items].
+ * Order: none.
+ * Memory: the caller's.
  * Threads: nothing but types. */
 #ifndef TSL_GEMM_BLOCK_H
 #define TSL_GEMM_BLOCK_H

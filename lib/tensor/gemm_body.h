@@ -7,6 +7,9 @@
  * where they lie even when they fall on the same lines of a cache of 12 ways, 12 may not.
  * Macros unroll, for compilers put an array into registers only when its indexes are constants
  * early.
+ * Order: each chain in its own.
+ * Memory: the caller's.
+ * Threads: pure.
  * Included by kernels_ref.c, kernels_avx2.c and kernels_avx512.c only. */
 #include <stddef.h>
 #include <stdint.h>

@@ -4,7 +4,7 @@
  *     tsl_graph_create(&g, &opts, err);
  *     struct tsl_tensor *x = tsl_graph_input(g, "x", TSL_F32, 2, (int64_t[]){ 32, 256 });
  *     struct tsl_tensor *loss = ... tsl_ops_linear(g, x, w, b, ...) ...;
- *     tsl_graph_derive(g, loss, &params, err);   // the backward, recorded behind it
+ *     tsl_graph_derive(g, loss, err);   // the backward, recorded behind it
  *     tsl_graph_plan(g, err);                    // one arena for all of it
  *     for (;;) {
  *         memcpy(tsl_tensor_data(x), ...);
@@ -77,9 +77,8 @@ struct tsl_tensor *tsl_graph_constant(struct tsl_graph *g, float value);
 
 /* Records the derivatives of a scalar with respect to every parameter that it depends on and
  * that is not frozen; they arrive in param->grad with each run.  Parameters that it does not
- * depend on get zeros.  Once, for one params. */
-int tsl_graph_derive(struct tsl_graph *g, struct tsl_tensor *loss, struct tsl_params *p,
-                     struct tsl_err *err);
+ * depend on get zeros.  Once. */
+int tsl_graph_derive(struct tsl_graph *g, struct tsl_tensor *loss, struct tsl_err *err);
 /* The derivatives of a scalar with respect to n tensors, as tensors of their shapes.
  * differentiable: made of operations that have derivatives themselves (fused ones are
  * expanded into primitives first), for losses that contain them.  A NULL in grads: y does

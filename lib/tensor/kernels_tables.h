@@ -1,4 +1,6 @@
 /* kernels_tables.h - the tables that kernels.c chooses from; kernels.h has the rest.
+ * Order: none.
+ * Memory: none.
  * Threads: constants. */
 #ifndef TSL_KERNELS_TABLES_H
 #define TSL_KERNELS_TABLES_H

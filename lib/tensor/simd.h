@@ -8,6 +8,8 @@
  * Every operation is one of IEEE 754's, rounded once, lane by lane; a sum over lanes has one
  * fixed tree (v16_sum).  So a kernel written with these gives the same bits everywhere.
  * v16_fma has one rounding, by instruction or by the C library's fmaf.
+ * Order: lane by lane.
+ * Memory: none.
  * Threads: pure. */
 #ifndef TSL_SIMD_H
 #define TSL_SIMD_H

@@ -6,6 +6,7 @@
 #define TSL_UNARY_H
 
 enum tsl_unary {
+    TSL_IDENTITY, /* nothing: what is not said is this */
     TSL_NEG,
     TSL_EXP,
     TSL_LOG,
@@ -28,7 +29,6 @@ enum tsl_unary {
     TSL_SWISH,        /* x sigmoid(x) */
     TSL_SQUAREPLUS,   /* (x + sqrt(x^2 + 4)) / 2: Barron 2021 */
     TSL_LEAKY_RELU,   /* slope 0.2 below 0 */
-    TSL_IDENTITY,     /* nothing */
     TSL_UNARIES
 };
 

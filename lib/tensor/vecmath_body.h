@@ -13,6 +13,8 @@
  * Sources: reductions of Cody and Waite 1980; Payne and Hanek 1983 for huge angles; erfc as
  *   exp(-a^2) times a polynomial in a/(a+3), after Shepherd and Laframboise 1981.  The
  *   polynomials are our own: weighted minimax fits, coefficients rounded one by one.
+ * Order: lane by lane.
+ * Memory: none.
  * Threads: pure. */
 #ifndef TSL_VECMATH_BODY_H
 #define TSL_VECMATH_BODY_H

@@ -362,7 +362,7 @@ static void put_unigram_model(struct tsl_json *j, const struct tsl_spm_piece *pi
     for (size_t i = 0; i < n; i++) {
         tsl_json_open(j, NULL, '[');
         tsl_json_slice(j, NULL, pieces[i].text);
-        tsl_json_num(j, NULL, (double)pieces[i].score);
+        tsl_json_exact(j, NULL, (double)pieces[i].score);
         tsl_json_close(j, ']');
     }
     tsl_json_close(j, ']');

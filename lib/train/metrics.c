@@ -123,28 +123,15 @@ int tsl_metrics_open(struct tsl_metrics *m, const char *path, bool resume, uint6
     return rc < 0 ? rc : tsl_file_append(&m->file, path, err);
 }
 
-/* With as few digits as are needed, in to[32]. */
-static const char *number(char *to, double value)
-{
-    if (!isfinite(value))
-        return "null";
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(to, 32, "%.*g", digits, value);
-        if (strtod(to, NULL) == value)
-            break;
-    }
-    return to;
-}
-
 /* A line: tsl_json's without its newlines between members. */
 static int line_of(struct tsl_json *j, uint64_t step, const struct tsl_metric *values,
                    size_t n, struct tsl_err *err)
 {
-    char s[32];
+    char s[TSL_JSON_NUMBER];
     tsl_json_open(j, NULL, '{');
     tsl_json_u64(j, "step", step);
     for (size_t i = 0; i < n; i++) {
-        const char *text = number(s, values[i].value);
+        const char *text = tsl_json_shortest(s, values[i].value);
         tsl_json_raw(j, values[i].name,
                      (struct tsl_slice){ (const uint8_t *)text, strlen(text) });
     }

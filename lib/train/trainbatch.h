@@ -11,6 +11,7 @@
  *   span, ul2                decoder_ids and decoder_labels
  *   mae                      position_ids of the tokens that are left; masked_positions is
  *                            row * tokens_max + the position of a token that is not
+ * Order: rows as they were put.
  * Memory: fixed when it is made.
  * Threads: one owner. */
 #ifndef TSL_TRAINBATCH_H

@@ -8,7 +8,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "io/file.h"
-#include "tensor/kernels.h"
+#include "optim/grads.h"
 #include "train/trainfeed.h"
 #include "train/weights.h"
 
@@ -209,7 +209,7 @@ static int go_on(struct tsl_trainer *t, struct tsl_err *err)
 static int open_data(struct tsl_trainer *t, struct tsl_err *err)
 {
     int rc = fingerprints(t, err);
-    if (rc == 0)
+    if (rc == 0 && !t->loader)
         rc = tsl_loader_open(&t->loader, &t->o.data, err);
     if (rc < 0)
         return rc;
@@ -241,7 +241,7 @@ static int open_model(struct tsl_trainer *t, struct tsl_err *err)
         rc = tsl_model_record(&t->o.model, &t->params, t->graph, &t->task, &t->in,
                               &t->out, err);
     if (rc == 0)
-        rc = tsl_graph_derive(t->graph, t->out.loss, &t->params, err);
+        rc = tsl_graph_derive(t->graph, t->out.loss, err);
     /* A head that the task does not ask for stays as it is: it would only decay. */
     for (size_t i = 0; rc == 0 && i < t->params.n; i++)
         t->params.item[i].frozen |= !tsl_graph_has_param(t->graph, &t->params.item[i]);
@@ -274,10 +274,13 @@ int tsl_trainer_open(struct tsl_trainer **out, const struct tsl_trainer_opts *o,
                      struct tsl_err *err)
 {
     struct tsl_trainer *t = tsl_mem_alloc(1, sizeof *t, "a training run", err);
-    if (!t)
+    if (!t) {
+        tsl_loader_destroy(o->loader);
         return TSL_ENOMEM;
+    }
     t->o = *o;
     t->o.accumulate += !t->o.accumulate;
+    t->loader = o->loader;
     int rc = open_data(t, err);
     if (rc == 0)
         rc = open_model(t, err);
@@ -382,13 +385,11 @@ static int run_batches(struct tsl_trainer *t, const struct tsl_trainfeed_counts 
         if (!isfinite(number(t->out.loss)))
             return explain(t, i, all,
                            &(struct tsl_err){ .msg = "the loss is not finite" }, err);
-        if (i == 0 && k > 1)
-            memcpy(t->sum, t->params.grads, t->params.numbers * sizeof *t->sum);
-        else if (k > 1)
-            tsl_kernels()->binary[0](t->sum, t->sum, t->params.grads, t->params.numbers);
+        if (i > 0)
+            tsl_grads_add(&t->params, t->sum, t->pool);
+        if (i + 1 < k)
+            tsl_grads_keep(&t->params, t->sum, t->pool);
     }
-    if (k > 1)
-        memcpy(t->params.grads, t->sum, t->params.numbers * sizeof *t->sum);
     return 0;
 }
 

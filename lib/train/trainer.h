@@ -24,7 +24,10 @@
 struct tsl_trainer_opts {
     struct tsl_modelconfig model;
     struct tsl_loader_opts data; /* rows: of one batch */
-    uint32_t accumulate;         /* batches a step; 0: 1 */
+    struct tsl_loader
+        *loader;         /* opened with data, and taken over, on failure too; NULL: it
+                                    is opened */
+    uint32_t accumulate; /* batches a step; 0: 1 */
     struct tsl_optim_opts optim;
     struct tsl_schedule schedule;
     uint64_t seed;     /* of initial values and dropout */

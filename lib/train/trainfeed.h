@@ -1,7 +1,7 @@
 /* trainfeed.h - batches of the loader into a model's inputs.
  *
  * Order: none of its own.
- * Memory: none; tsl_feed_save copies into the caller's.
+ * Memory: none; tsl_trainfeed_save copies into the caller's.
  * Threads: pure, but for what it writes. */
 #ifndef TSL_TRAINFEED_H
 #define TSL_TRAINFEED_H

@@ -174,7 +174,7 @@ int main(int argc, char **argv)
     if (tsl_model_params(&c, &p, &err) < 0 || tsl_params_alloc(&p, &err) < 0 ||
         tsl_graph_create(&g, &(struct tsl_graph_opts){ o.bf16, true }, &err) < 0 ||
         tsl_model_record(&c, &p, g, &t, &in, &out, &err) < 0 ||
-        tsl_graph_derive(g, out.loss, &p, &err) < 0 ||
+        tsl_graph_derive(g, out.loss, &err) < 0 ||
         tsl_graph_plan(g, o.threads, &err) < 0 ||
         tsl_optim_create(&optim, &p, &opts, pool, &err) < 0)
         die(err.msg);

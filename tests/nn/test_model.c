@@ -55,7 +55,7 @@ static void begin(struct step *s, const char *preset, int64_t batch, double drop
     assert_ok(tsl_graph_create(&s->g, &o, &err), &err);
     assert_ok(tsl_model_record(&s->c, &s->p, s->g, &s->task, &s->in, &s->out, &err),
               &err);
-    assert_ok(tsl_graph_derive(s->g, s->out.loss, &s->p, &err), &err);
+    assert_ok(tsl_graph_derive(s->g, s->out.loss, &err), &err);
     assert_ok(tsl_graph_plan(s->g, 5, &err), &err);
 }
 

@@ -136,7 +136,7 @@ static inline int trainmodel_open(struct trainmodel *m, const char *dir,
     if (rc == 0)
         rc = tsl_model_record(&m->c, &m->p, m->g, &m->task, &m->in, &m->out, &m->err);
     if (rc == 0)
-        rc = tsl_graph_derive(m->g, m->out.loss, &m->p, &m->err);
+        rc = tsl_graph_derive(m->g, m->out.loss, &m->err);
     tsl_graph_keep(m->g, m->out.embeddings);
     tsl_graph_keep(m->g, m->out.hidden);
     if (rc == 0)

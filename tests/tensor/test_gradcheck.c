@@ -285,7 +285,7 @@ static void every_operation_has_the_gradients_of_its_numbers(void **state)
 static void every_function_of_one_number_has_its_derivative(void **state)
 {
     (void)state;
-    for (unsigned f = 0; f < TSL_IDENTITY; f++) {
+    for (unsigned f = TSL_IDENTITY + 1; f < TSL_UNARIES; f++) {
         bool positive = f == TSL_LOG || f == TSL_SQRT || f == TSL_RECIP;
         bool kinked = f == TSL_RELU || f == TSL_ABS || f == TSL_LEAKY_RELU ||
                       f == TSL_STEP || f == TSL_SIGN;

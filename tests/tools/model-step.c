@@ -176,7 +176,7 @@ static int step_run(struct step *s, struct tsl_safetensors *model,
     if (rc == 0)
         rc = tsl_model_record(&s->c, &s->p, s->g, &s->task, &s->in, &s->out, &s->err);
     if (rc == 0)
-        rc = tsl_graph_derive(s->g, s->out.loss, &s->p, &s->err);
+        rc = tsl_graph_derive(s->g, s->out.loss, &s->err);
     if (rc == 0)
         rc = tsl_graph_plan(s->g, 2, &s->err);
     if (rc == 0)
