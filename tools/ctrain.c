@@ -32,6 +32,16 @@ int ctrain_number(void *to, const char *arg, struct tsl_err *err)
                        tsl_quote(arg).s);
 }
 
+int ctrain_count(void *to, const char *arg, struct tsl_err *err)
+{
+    uint64_t n;
+    if (!tsl_parse_u64(arg, &n, NULL) || n == 0 || n > INT32_MAX)
+        return tsl_err_set(err, TSL_EUSAGE, "%s is not a whole number from 1 to %d",
+                           tsl_quote(arg).s, INT32_MAX);
+    *(uint64_t *)to = n;
+    return 0;
+}
+
 int ctrain_set(void *to, const char *arg, struct tsl_err *err)
 {
     struct ctrain_sets *s = to;

@@ -60,11 +60,11 @@ struct tsl_loader_opts ctrain_loader(const struct ctrain_sets *sets, uint64_t me
     }
 
 #define CTRAIN_BATCH                                                                     \
-    CTRAIN_OPT(0, "batch", "N", CLI_COUNT, &ctrain_given.batch,                          \
-               "samples of a batch; default: 32")
+    CTRAIN_CALL(0, "batch", "N", &ctrain_given.batch, "samples of a batch; default: 32", \
+                ctrain_count)
 #define CTRAIN_SAMPLES                                                                   \
-    CTRAIN_OPT(0, "seq-length", "N", CLI_COUNT, &ctrain_given.length,                    \
-               "tokens of a sample; default: the data's own"),                           \
+    CTRAIN_CALL(0, "seq-length", "N", &ctrain_given.length,                              \
+                "tokens of a sample; default: the data's own", ctrain_count),            \
         CTRAIN_OPT(0, "truncate", NULL, CLI_FLAG, &ctrain_given.truncate,                \
                    "cut longer samples; else they are an error"),                        \
         CTRAIN_OPT(0, "objective", "NAME", CLI_STR, &ctrain_given.objective,             \
@@ -80,6 +80,8 @@ struct tsl_loader_opts ctrain_loader(const struct ctrain_sets *sets, uint64_t me
 
 /* A number of at least 0, to *(double *). */
 int ctrain_number(void *to, const char *arg, struct tsl_err *err);
+/* A whole number from 1 to 2^31 - 1, to *(uint64_t *): of what there must be. */
+int ctrain_count(void *to, const char *arg, struct tsl_err *err);
 /* A model by its preset's name or the config.json of that path. */
 int ctrain_config(struct tsl_modelconfig *c, const char *name, struct tsl_err *err);
 /* The text of a small file, on the heap, NUL behind it. */

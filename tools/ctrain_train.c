@@ -4,6 +4,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -47,6 +48,7 @@ static struct {
             .clip = -1,
             .dropout = -1,
             .ema = -1,
+            .steps = UINT64_MAX,
             .keep = 3,
             .log_every = 10 };
 
@@ -120,13 +122,15 @@ static const struct cli_opt opts[] = {
                "bert-tiny (the default), -mini, -small, -base; roberta-,\n"
                "albert-, roformer-, unilm-, gpt2- likewise; or a config.json\n"
                "in the terms of transformers"),
-    CTRAIN_OPT(0, "vocab-size", "N", CLI_COUNT, &given.vocab,
-               "ids that the model knows; default: those of the data's\nvocabulary"),
-    CTRAIN_OPT(0, "layers", "N", CLI_COUNT, &given.layers, "instead of the model's own"),
-    CTRAIN_OPT(0, "hidden", "N", CLI_COUNT, &given.hidden, "likewise"),
-    CTRAIN_OPT(0, "heads", "N", CLI_COUNT, &given.heads, "likewise"),
-    CTRAIN_OPT(0, "intermediate", "N", CLI_COUNT, &given.intermediate,
-               "likewise: width of the feed-forward layers"),
+    CTRAIN_CALL(0, "vocab-size", "N", &given.vocab,
+                "ids that the model knows; default: those of the data's\nvocabulary",
+                ctrain_count),
+    CTRAIN_CALL(0, "layers", "N", &given.layers, "instead of the model's own",
+                ctrain_count),
+    CTRAIN_CALL(0, "hidden", "N", &given.hidden, "likewise", ctrain_count),
+    CTRAIN_CALL(0, "heads", "N", &given.heads, "likewise", ctrain_count),
+    CTRAIN_CALL(0, "intermediate", "N", &given.intermediate,
+                "likewise: width of the feed-forward layers", ctrain_count),
     CTRAIN_CALL(0, "dropout", "P", &given.dropout,
                 "likewise: of hidden states and attention", ctrain_number),
     CTRAIN_OPT(0, "init", "FILE", CLI_STR, &given.init,
@@ -138,11 +142,12 @@ static const struct cli_opt opts[] = {
                 "format that cshard writes; several are mixed by weight",
                 ctrain_set),
     CTRAIN_BATCH,
-    CTRAIN_OPT(0, "accumulate", "N", CLI_COUNT, &given.accumulate,
-               "batches of a step, as if they were one; default: 1"),
+    CTRAIN_CALL(0, "accumulate", "N", &given.accumulate,
+                "batches of a step, as if they were one; default: 1", ctrain_count),
     CTRAIN_SAMPLES,
     CTRAIN_HEADING("How:"),
-    CTRAIN_OPT('n', "steps", "N", CLI_COUNT, &given.steps, "steps in all; must be given"),
+    CTRAIN_OPT('n', "steps", "N", CLI_COUNT, &given.steps,
+               "steps in all; must be given.  0: initial weights alone"),
     CTRAIN_OPT(0, "optimizer", "NAME", CLI_STR, &given.optimizer,
                "adamw (the default), lamb, adafactor, lion, sgd; or with its\n"
                "usual settings bert, bert4keras, gpt2"),
@@ -178,27 +183,28 @@ static const struct cli_opt opts[] = {
                "its folder: checkpoints, metrics.jsonl, report.html; made if\n"
                "it is not there"),
     CTRAIN_OPT(0, "resume", NULL, CLI_FLAG, &given.resume,
-               "go on behind its newest checkpoint; begin where there is none"),
+               "go on behind its newest checkpoint; begin where there is none;\n"
+               "more steps may be asked for than before"),
     CTRAIN_OPT(0, "force", NULL, CLI_FLAG, &given.force,
                "begin anew, though DIR has a run; its checkpoints go"),
-    CTRAIN_OPT(0, "save-every", "N", CLI_COUNT, &given.save_every,
-               "a checkpoint every N steps; default: a tenth of all"),
+    CTRAIN_CALL(0, "save-every", "N", &given.save_every,
+                "a checkpoint every N steps; default: a tenth of all", ctrain_count),
     CTRAIN_OPT(0, "keep", "N", CLI_COUNT, &given.keep,
                "the N newest checkpoints stay; 0: all; default: 3"),
     CTRAIN_OPT(0, "keep-every", "N", CLI_COUNT, &given.keep_every,
                "and those of every N-th step"),
-    CTRAIN_OPT(0, "log-every", "N", CLI_COUNT, &given.log_every,
-               "measure every N steps; default: 10"),
+    CTRAIN_CALL(0, "log-every", "N", &given.log_every,
+                "measure every N steps; default: 10", ctrain_count),
     CTRAIN_CALL(0, "baseline", "NAME=VALUE", NULL,
                 "an accuracy to be drawn as a line into the report", take_baseline),
     CTRAIN_CALL(0, "eval", "SET", &given.held,
                 "what is held out, to be looked at between steps; it does not\n"
                 "change what is trained",
                 ctrain_set),
-    CTRAIN_OPT(0, "eval-every", "N", CLI_COUNT, &given.eval_every,
-               "every N steps, and at the end; default: a tenth of all"),
-    CTRAIN_OPT(0, "eval-batches", "N", CLI_COUNT, &given.eval_batches,
-               "its first N batches only; default: all"),
+    CTRAIN_CALL(0, "eval-every", "N", &given.eval_every,
+                "every N steps, and at the end; default: a tenth of all", ctrain_count),
+    CTRAIN_CALL(0, "eval-batches", "N", &given.eval_batches,
+                "its first N batches only; default: all", ctrain_count),
     CTRAIN_RESOURCES,
     CTRAIN_HEADING("Telling:"),
     CTRAIN_OPT('q', "quiet", NULL, CLI_FLAG, &ctrain_given.quiet,
@@ -332,10 +338,8 @@ static int identity_of(char **text, const struct tsl_trainer_opts *o, struct tsl
     tsl_json_bool(&j, "truncate", ctrain_given.truncate);
     if (ctrain_given.objective)
         tsl_json_str(&j, "objective", ctrain_given.objective);
-    tsl_json_u64(&j, "steps", given.steps);
     tsl_json_u64(&j, "seed", o->seed);
     tsl_json_str(&j, "dtype", o->bf16 ? "bf16" : "f32");
-    tsl_json_str(&j, "schedule", given.schedule ? given.schedule : "linear:warmup=1%");
     tsl_json_str(&j, "optimizer", given.optimizer ? given.optimizer : "adamw");
     tsl_json_exact(&j, "lr", o->optim.lr);
     tsl_json_exact(&j, "beta1", o->optim.beta1);
@@ -383,6 +387,8 @@ static int options_of(struct tsl_trainer_opts *o, char **identity, struct tsl_er
         .nthreads = cli_threads(ctrain_given.nthreads),
         .run = ctrain_given.output,
         .init = given.init,
+        .schedule = given.schedule ? given.schedule : "linear:warmup=1%",
+        .steps = given.steps,
         .resume = given.resume,
         .keep_last = given.keep,
         .keep_every = given.keep_every,
@@ -396,16 +402,33 @@ static int options_of(struct tsl_trainer_opts *o, char **identity, struct tsl_er
     if (rc == 0)
         rc = optim_of(&o->optim, err);
     if (rc == 0)
-        rc = tsl_schedule_parse(&o->schedule,
-                                given.schedule ? given.schedule : "linear:warmup=1%",
-                                given.steps, err);
-    if (rc == 0)
         rc = identity_of(identity, o, err);
     o->identity = *identity;
     return rc;
 }
 
 /* ---- the run ---- */
+
+/* What steps come to; a line of metrics has the mean of each over the steps that had it. */
+static const struct {
+    const char *name;
+    size_t at;
+} means[] = {
+#define MEAN(name, member)                                                               \
+    {                                                                                    \
+        name, offsetof(struct tsl_trainer_out, member)                                   \
+    }
+    MEAN("loss", loss),
+    MEAN("mlm_loss", masked_loss),
+    MEAN("nsp_loss", pair_loss),
+    MEAN("lm_loss", label_loss),
+    MEAN("mlm_accuracy", masked_accuracy),
+    MEAN("lm_accuracy", label_accuracy),
+    MEAN("grad_norm", grad_norm),
+#undef MEAN
+};
+
+enum { NMEANS = sizeof means / sizeof *means };
 
 struct run {
     struct tsl_trainer *t;
@@ -417,7 +440,8 @@ struct run {
     /* since the last measured step */
     double since, waited;
     uint64_t steps, tokens;
-    double loss;
+    double sum[NMEANS];
+    uint64_t nsum[NMEANS];
 };
 
 static int open_files(struct run *r, struct tsl_err *err)
@@ -485,6 +509,18 @@ static int put_metrics(struct run *r, const struct tsl_metric *m, size_t n,
                   : tsl_tbevents_put(&r->events, done, (double)time(NULL), m, n, err);
 }
 
+static void add_up(struct run *r, const struct tsl_trainer_out *out)
+{
+    r->steps++;
+    r->tokens += out->tokens;
+    r->waited += out->wait_seconds;
+    for (size_t i = 0; i < NMEANS; i++) {
+        double value = *(const double *)((const char *)out + means[i].at);
+        r->sum[i] += isnan(value) ? 0 : value;
+        r->nsum[i] += !isnan(value);
+    }
+}
+
 /* Every log_every steps, and after the last; held: of m, what was held out came to. */
 static int measured(struct run *r, const struct tsl_trainer_out *out,
                     struct tsl_metric *m, size_t held, struct tsl_err *err)
@@ -492,19 +528,14 @@ static int measured(struct run *r, const struct tsl_trainer_out *out,
     double seconds = tsl_seconds() - r->since;
     uint64_t done = tsl_trainer_done(r->t);
     size_t n = held;
-    METRIC("loss", r->loss / (double)r->steps);
-    METRIC("mlm_loss", out->masked_loss);
-    METRIC("nsp_loss", out->pair_loss);
-    METRIC("lm_loss", out->label_loss);
-    METRIC("mlm_accuracy", out->masked_accuracy);
-    METRIC("lm_accuracy", out->label_accuracy);
+    for (size_t i = 0; i < NMEANS; i++)
+        METRIC(means[i].name, r->nsum[i] ? r->sum[i] / (double)r->nsum[i] : NAN);
     METRIC("lr", out->lr);
-    METRIC("grad_norm", out->grad_norm);
     METRIC("tokens", (double)tsl_trainer_tokens(r->t));
     METRIC("tokens_per_s", (double)r->tokens / seconds);
     METRIC("data_wait_s", r->waited / (double)r->steps);
     METRIC("time", tsl_seconds() - r->began);
-    now.loss = r->loss / (double)r->steps;
+    now.loss = r->sum[0] / (double)r->steps;
     now.tokens_per_s = (double)r->tokens / seconds;
     now.wait_share = r->waited / seconds;
     if (ctrain_given.verbose && !ctrain_given.quiet)
@@ -512,8 +543,10 @@ static int measured(struct run *r, const struct tsl_trainer_out *out,
                  now.loss, now.tokens_per_s, 100 * now.wait_share);
     int rc = put_metrics(r, m, n, err);
     r->since = tsl_seconds();
-    r->waited = r->loss = 0;
+    r->waited = 0;
     r->steps = r->tokens = 0;
+    memset(r->sum, 0, sizeof r->sum);
+    memset(r->nsum, 0, sizeof r->nsum);
     return rc;
 }
 
@@ -579,10 +612,7 @@ static int steps(struct run *r, struct tsl_err *err)
             break;
         uint64_t done = tsl_trainer_done(r->t);
         now.step = done;
-        r->steps++;
-        r->loss += out.loss;
-        r->tokens += out.tokens;
-        r->waited += out.wait_seconds;
+        add_up(r, &out);
         int now_rc = look_at_held(r, m, err);
         if (now_rc >= 0 && (done % log == 0 || done == given.steps))
             now_rc = measured(r, &out, m, (size_t)now_rc, err);
@@ -630,7 +660,7 @@ static int write_stats(struct run *r, struct tsl_err *err)
 static void closing_line(const struct run *r)
 {
     char kept[64] = "; nothing is kept without -o DIR";
-    if (tsl_trainer_done(r->t) == now.first) {
+    if (tsl_trainer_done(r->t) == now.first && given.steps) {
         cli_warn("all %" PRIu64 " steps were done before", given.steps);
         return;
     }
@@ -676,8 +706,8 @@ static int open_held(struct run *r, const struct tsl_trainer_opts *o, struct tsl
     return given.held.n ? tsl_evaluate_open(&r->held, &e, err) : 0;
 }
 
-/* DIR is a folder, without a run or with one that is gone on with. */
-static int prepare(const struct tsl_trainer_opts *o, struct tsl_err *err)
+/* DIR is a folder, this process's alone, without a run or with one that is gone on with. */
+static int prepare(const struct tsl_trainer_opts *o, int *lock, struct tsl_err *err)
 {
     struct tsl_ckpt k = { 0 };
     if (!o->run || given.explain)
@@ -687,16 +717,21 @@ static int prepare(const struct tsl_trainer_opts *o, struct tsl_err *err)
                    ? tsl_err_set(err, TSL_EUSAGE, "%s is a file, not the folder of a run",
                                  tsl_quote(o->run).s)
                    : tsl_err_sys(err, errno, "%s cannot be made", tsl_quote(o->run).s);
-    if (given.resume)
-        return 0;
-    int rc = tsl_ckpt_find(&k, o->run, err);
+    int rc = tsl_file_lock(lock, o->run, err);
+    if (rc == 0)
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "%s: another process trains there at this moment",
+                           tsl_quote(o->run).s);
+    if (rc < 0 || given.resume)
+        return rc < 0 ? rc : 0;
+    rc = tsl_ckpt_find(&k, o->run, err);
     tsl_ckpt_close(&k);
     if (rc == 0)
         return 0;
     if (given.force) {
         if (rc < 0)
             *err = (struct tsl_err){ 0 };
-        return tsl_ckpt_drop_after(o->run, 0, err);
+        return tsl_ckpt_drop_from(o->run, 0, err);
     }
     return rc < 0 ? rc
                   : tsl_err_set(err, TSL_EUSAGE,
@@ -717,8 +752,10 @@ static int check(char **operands, size_t n, struct tsl_err *err)
     }
     if (!given.sets.n)
         cli_misuse(true, "no data: --data=SET says what to train on");
-    if (!given.steps)
+    if (given.steps == UINT64_MAX)
         cli_misuse(true, "how many steps? -n N");
+    if (!given.steps && !ctrain_given.output && !given.explain)
+        cli_misuse(true, "-n 0 makes initial weights: -o DIR says where");
     if ((given.resume || given.force) && !ctrain_given.output)
         cli_misuse(true, "--resume and --force need the folder of the run, -o DIR");
     return 0;
@@ -772,12 +809,13 @@ static int train(char **operands, size_t n, struct tsl_err *err)
     struct tsl_trainer_opts o;
     struct run r = { .metrics = { TSL_FILE_INIT }, .began = tsl_seconds() };
     char *identity = NULL;
+    int lock = -1;
     int rc = check(operands, n, err);
     if (rc < 0)
         return rc;
     rc = options_of(&o, &identity, err);
     if (rc == 0)
-        rc = prepare(&o, err);
+        rc = prepare(&o, &lock, err);
     if (rc == 0)
         rc = tsl_trainer_open(&r.t, &o, err);
     else
@@ -802,6 +840,7 @@ out:
         rc = close_files(&r, rc, err);
     tsl_evaluate_destroy(r.held);
     tsl_trainer_destroy(r.t);
+    tsl_file_unlock(lock);
     tsl_mem_free(identity);
     return rc;
 }

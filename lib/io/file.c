@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -416,6 +417,25 @@ bool tsl_file_exists(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0;
+}
+
+int tsl_file_lock(int *lock, const char *folder, struct tsl_err *err)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return tsl_err_sys(err, errno, "%s", tsl_quote(folder).s);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+        close(fd);
+        return 0;
+    }
+    *lock = fd;
+    return 1;
+}
+
+void tsl_file_unlock(int lock)
+{
+    if (lock >= 0)
+        close(lock);
 }
 
 bool tsl_file_is_folder(const char *path)

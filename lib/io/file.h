@@ -104,6 +104,12 @@ bool tsl_file_exists(const char *path);
 /* Is path a folder?  false when it cannot be told. */
 bool tsl_file_is_folder(const char *path);
 
+/* Takes the folder for this process alone, however it ends: 1 and a descriptor in *lock, for
+ * tsl_file_unlock; 0 where another process has it; TSL_EIO.  Where the filesystem has no
+ * locks, 1. */
+int tsl_file_lock(int *lock, const char *folder, struct tsl_err *err);
+void tsl_file_unlock(int lock);
+
 /* Closes standard output at the end of a run: what a network or a quota refuses late
  * shows only now. */
 int tsl_file_close_output(struct tsl_err *err);

@@ -265,15 +265,15 @@ int tsl_ckpt_prune(const char *run, uint64_t step, uint64_t keep_last,
     return rc;
 }
 
-int tsl_ckpt_drop_after(const char *run, uint64_t step, struct tsl_err *err)
+int tsl_ckpt_drop_from(const char *run, uint64_t step, struct tsl_err *err)
 {
     struct tsl_outfolder_names names;
     uint64_t at;
     int rc = tsl_outfolder_names(&names, run, err);
     for (size_t i = 0; i < names.n && rc == 0; i++)
-        if (step_of(names.name[i], "", &at) && at > step)
+        if (step_of(names.name[i], "", &at) && at >= step)
             rc = retire(run, at, err);
-        else if (step_of(names.name[i], ".old", &at) && at > step)
+        else if (step_of(names.name[i], ".old", &at) && at >= step)
             rc = remove_folder(run, at, ".old", err);
     tsl_outfolder_names_fini(&names);
     return rc;

@@ -75,8 +75,8 @@ int tsl_ckpt_save(const char *run, const struct tsl_ckpt_content *c, struct tsl_
 int tsl_ckpt_prune(const char *run, uint64_t step, uint64_t keep_last,
                    uint64_t keep_every, struct tsl_err *err);
 
-/* Removes the checkpoints after step: a run that goes on from step makes them anew. */
-int tsl_ckpt_drop_after(const char *run, uint64_t step, struct tsl_err *err);
+/* Removes the checkpoints of step and later ones: a run that goes on from before makes them anew. */
+int tsl_ckpt_drop_from(const char *run, uint64_t step, struct tsl_err *err);
 
 /* ---- loading ---- */
 

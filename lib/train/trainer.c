@@ -25,6 +25,8 @@ struct tsl_trainer {
     struct tsl_ckpt_data *data;
     char *feeds;                         /* [accumulate] batches as inputs */
     struct tsl_trainfeed_counts *counts; /* [accumulate] */
+    struct tsl_schedule schedule;
+    char *begun; /* what checkpoints keep of the options: steps, schedule, identity */
     size_t feed_bytes;
     float *sum; /* gradients of earlier batches of a step, where there are several */
     uint64_t done, tokens, position;
@@ -140,10 +142,65 @@ static void first_difference(const char *a, const char *b, char *was, char *is,
     *was = *is = 0;
 }
 
+enum { SCHEDULE_MAX = 400 };
+
+/* A schedule of no step at all is that of one. */
+static int schedule_of(struct tsl_schedule *s, const char *text, uint64_t steps,
+                       struct tsl_err *err)
+{
+    return tsl_schedule_parse(s, text, steps + !steps, err);
+}
+
+/* "steps: N", "schedule: TEXT" and the identity. */
+static int begun_with(struct tsl_trainer *t, struct tsl_err *err)
+{
+    const char *identity = t->o.identity ? t->o.identity : "";
+    size_t cap = strlen(identity) + SCHEDULE_MAX + 64;
+    if (strlen(t->o.schedule) >= SCHEDULE_MAX)
+        return tsl_err_set(err, TSL_EUSAGE, "the schedule is too long");
+    t->begun = tsl_mem_alloc(cap, 1, "options", err);
+    if (!t->begun)
+        return TSL_ENOMEM;
+    snprintf(t->begun, cap, "steps: %" PRIu64 "\nschedule: %s\n%s", t->o.steps,
+             t->o.schedule, identity);
+    return schedule_of(&t->schedule, t->o.schedule, t->o.steps, err);
+}
+
+/* Steps done had the rates that this schedule has for them?  then: from its line "steps" on;
+ * *rest: what is behind "schedule". */
+static int same_rates(const struct tsl_trainer *t, const struct tsl_ckpt *k,
+                      const char *then, const char **rest, struct tsl_err *err)
+{
+    char text[SCHEDULE_MAX];
+    struct tsl_schedule old;
+    uint64_t steps;
+    int n = 0;
+    if (sscanf(then, "steps: %" SCNu64 "\nschedule: %399[^\n]%n", &steps, text, &n) != 2)
+        return tsl_err_set(err, TSL_EFORMAT, "%s does not tell what it was begun with",
+                           k->path);
+    *rest = then + n + (then[n] == '\n');
+    int rc = schedule_of(&old, text, steps, err);
+    for (uint64_t i = 0; rc == 0 && i < k->state.step; i++)
+        if (tsl_schedule_at(&old, i) != tsl_schedule_at(&t->schedule, i))
+            return tsl_err_set(err, TSL_EUSAGE,
+                               "%s was begun with other options: schedule: %s of %" PRIu64
+                               " steps then, %s of %" PRIu64
+                               " now, which has another rate for step "
+                               "%" PRIu64 ", which is done%s",
+                               k->path, text, steps, t->o.schedule, t->o.steps, i + 1,
+                               old.total == steps && t->schedule.total == t->o.steps
+                                   ? "; total= in the schedule fixes its length"
+                                   : "");
+    return rc;
+}
+
 static int same_run(const struct tsl_trainer *t, const struct tsl_ckpt *k,
                     struct tsl_err *err)
 {
-    const char *now = t->o.identity ? t->o.identity : "", *then = k->state.extra;
+    const char *now = t->o.identity ? t->o.identity : "", *then = "";
+    int rc = same_rates(t, k, k->state.extra, &then, err);
+    if (rc < 0)
+        return rc;
     if (strcmp(now, then) != 0) {
         char was[100], is[100];
         first_difference(then, now, was, is, sizeof was);
@@ -190,7 +247,7 @@ static int go_on(struct tsl_trainer *t, struct tsl_err *err)
     if (rc == 0)
         rc = load_arrays(t, &k, err);
     if (rc == 0)
-        rc = tsl_ckpt_drop_after(t->o.run, k.state.step, err);
+        rc = tsl_ckpt_drop_from(t->o.run, k.state.step + 1, err);
     if (rc == 0) {
         t->done = k.state.step;
         t->tokens = k.state.tokens;
@@ -281,7 +338,9 @@ int tsl_trainer_open(struct tsl_trainer **out, const struct tsl_trainer_opts *o,
     t->o = *o;
     t->o.accumulate += !t->o.accumulate;
     t->loader = o->loader;
-    int rc = open_data(t, err);
+    int rc = begun_with(t, err);
+    if (rc == 0)
+        rc = open_data(t, err);
     if (rc == 0)
         rc = open_model(t, err);
     if (rc == 0)
@@ -308,6 +367,7 @@ void tsl_trainer_destroy(struct tsl_trainer *t)
     tsl_mem_free(t->data);
     tsl_mem_free(t->feeds);
     tsl_mem_free(t->counts);
+    tsl_mem_free(t->begun);
     tsl_mem_free(t);
 }
 
@@ -409,7 +469,7 @@ int tsl_trainer_step(struct tsl_trainer *t, struct tsl_trainer_out *out,
     rc = run_batches(t, &all, sums, err);
     if (rc < 0)
         return rc;
-    double multiplier = tsl_schedule_at(&t->o.schedule, t->done);
+    double multiplier = tsl_schedule_at(&t->schedule, t->done);
     struct tsl_err why = { 0 };
     rc = tsl_optim_step(t->optim, multiplier, 1, &stats, &why);
     if (rc < 0)
@@ -442,13 +502,11 @@ int tsl_trainer_save(struct tsl_trainer *t, struct tsl_err *err)
                    .samples = t->position,
                    .tokens = t->tokens,
                    .seed = t->o.seed,
-                   .options = t->o.identity
-                                  ? tsl_hash64(t->o.identity, strlen(t->o.identity), 0)
-                                  : 0,
+                   .options = tsl_hash64(t->begun, strlen(t->begun), 0),
                    .data = t->data,
                    .ndata = t->o.data.nsets,
                    .version = t->o.version,
-                   .extra = t->o.identity },
+                   .extra = t->begun },
         .config = config,
         .model = model,
         .optimizer = optim,

@@ -29,7 +29,8 @@ struct tsl_trainer_opts {
                                     is opened */
     uint32_t accumulate; /* batches a step; 0: 1 */
     struct tsl_optim_opts optim;
-    struct tsl_schedule schedule;
+    const char *schedule; /* as schedule.h reads it, of so many steps; lent likewise */
+    uint64_t steps;
     uint64_t seed;     /* of initial values and dropout */
     bool bf16;         /* products of bf16 factors, sums and parameters in f32 */
     unsigned nthreads; /* at least 1 */
@@ -38,7 +39,8 @@ struct tsl_trainer_opts {
     bool resume;       /* go on from the run's newest checkpoint, if there is one */
     uint64_t keep_last, keep_every; /* checkpoints; 0: all, none */
     /* What may not change when a run goes on, as lines "name value"; compared when it is
-     * resumed, and the first that differs is told.  Lent for the trainer's life. */
+     * resumed, and the first that differs is told.  Steps and schedule may change as far as no
+     * step that was done would have had another rate.  Lent for the trainer's life. */
     const char *identity;
     const char *version;
 };

@@ -173,7 +173,7 @@ static void old_ones_go_and_some_stay(void **state)
     assert_true(there("run/checkpoint-00000040"));
     assert_true(there("run/checkpoint-00000050"));
     assert_int_equal(folder_count("run"), 8 + 2);
-    assert_ok(tsl_ckpt_drop_after("run", 60, &err), &err);
+    assert_ok(tsl_ckpt_drop_from("run", 61, &err), &err);
     newest_is(60);
     assert_int_equal(folder_count("run"), 4 + 2);
     assert_ok(tsl_ckpt_prune("run", 60, 0, 0, &err), &err); /* all */
@@ -321,7 +321,7 @@ static void any_failure_leaves_what_was_whole(void **state)
         assert_true(rc < 0 || second);
         newest_is(second ? 2 : 1);
         assert_int_equal(folder_count("run"), 1 + second);
-        assert_ok(tsl_ckpt_drop_after("run", 1, &err), &err);
+        assert_ok(tsl_ckpt_drop_from("run", 2, &err), &err);
     }
 }
 

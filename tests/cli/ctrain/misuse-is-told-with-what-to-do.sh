@@ -21,6 +21,12 @@ refuses 'data for mlm, not for foo' -- ctrain --data=s.tslrec -n 5 --objective=f
 refuses 'more than 16' 'truncate' -- ctrain --data=s.tslrec -n 5 --seq-length=16
 refuses 'a vocabulary of 60, the model one of 10' -- ctrain --data=s.tslrec -n 5 --vocab-size=10
 refuses 'beta1 cannot be 1.5' -- ctrain --data=s.tslrec -n 5 --beta1=1.5
+for option in layers hidden heads intermediate vocab-size batch seq-length accumulate save-every \
+    log-every eval-every eval-batches; do
+    refuses "$option: 0 is not a whole number from 1" -- ctrain --data=s.tslrec -n 5 "--$option=0"
+    refuses "$option: 4294967297 is not a whole number from 1" -- \
+        ctrain --data=s.tslrec -n 5 "--$option=4294967297"
+done
 mkdir empty
 refuses 'model.safetensors' -- ctrain --data=s.tslrec -n 5 --init=empty
 refuses 'is a file, not the folder of a run' -- ctrain --data=s.tslrec -n 5 -o s.tslrec
