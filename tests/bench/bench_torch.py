@@ -16,10 +16,12 @@ and no mask is given in `step`, which spares the peer work.
 Tensors in files have the names of the public checkpoints.  --data is an .npz, each array with the
 batches along its first dimension: input_ids; bert also token_type_ids, attention_mask,
 next_sentence_label, masked_positions, masked_labels [n, B, M] and masked_weights (0: left out);
-gpt2 also labels, already shifted, -100 left out.
+gpt2 also labels, already shifted, -100 left out.  Any other name, or - for standard input, is what
+bench_batches writes, of which as many batches are taken as --updates says.
 """
 import argparse
 import gc
+import itertools
 import json
 import os
 import resource
@@ -201,12 +203,21 @@ def from_file(tensors, names, turned):
 def make(c):
     """The model, with weights of a file or random ones of standard deviation 0.02."""
     torch.manual_seed(1)
+    tensors = None
+    if c.init:
+        from safetensors.torch import load_file
+
+        tensors = load_file(c.init)
+        words = from_file(tensors, ["wte.weight" if c.kind == "gpt2" else
+                                    "bert.embeddings.word_embeddings.weight"], False)
+        c.vocab, c.hidden = words.shape
+        c.places = from_file(tensors, ["wpe.weight" if c.kind == "gpt2" else
+                                       "bert.embeddings.position_embeddings.weight"],
+                             False).shape[0]
     model = (Bert if c.kind == "bert" else Gpt2)(c)
     with torch.no_grad():
-        if c.init:
-            from safetensors.torch import load_file
-
-            tensors, own = load_file(c.init), dict(model.named_parameters())
+        if tensors:
+            own = dict(model.named_parameters())
             for here, names, turned in flat_names(c):
                 own[here].copy_(from_file(tensors, names, turned))
         else:
@@ -302,8 +313,29 @@ def time_steps(c):
 # --- curve: the same data, weights and schedule as ours --------------------------------
 
 
+def streamed(f):
+    """The batches of bench_batches."""
+    import numpy
+
+    head = json.loads(f.readline())
+    b, t, m = head["rows"], head["tokens"], head["masks"]
+    for _ in range(head["batches"]):
+        got = f.read(4 * (2 * b * t + 2 * b + 2 * m))
+        x = torch.from_numpy(numpy.frombuffer(got, "<i4").astype("int64"))
+        ids, types, lengths, follows, at, labels = x.split([b * t, b * t, b, b, m, m])
+        yield {"input_ids": ids.view(b, t), "token_type_ids": types.view(b, t),
+               "attention_mask": torch.arange(t)[None, :] < lengths[:, None],
+               "next_sentence_label": torch.where(follows < 0, -100, follows),
+               "masked_positions": at[at >= 0], "masked_labels": labels[at >= 0]}
+
+
 def batches(c):
     import numpy
+
+    if not c.data.endswith(".npz"):
+        with sys.stdin.buffer if c.data == "-" else open(c.data, "rb") as f:
+            yield from streamed(f)
+        return
 
     with numpy.load(c.data) as z:
         arrays = {k: torch.from_numpy(z[k].astype("int64" if z[k].dtype.kind != "f" else "float32"))
@@ -333,8 +365,9 @@ def rate(c, t, total):
 
 
 def train_curve(c):
-    data = list(batches(c))
+    data = batches(c) if c.updates and not c.data.endswith(".npz") else list(batches(c))
     total = c.updates or len(data)
+    data = itertools.cycle(data) if isinstance(data, list) else data
     rates = [rate(c, t, total) for t in range(1, total + 1)]
     if c.lr_file:
         with open(c.lr_file) as f:
@@ -342,12 +375,13 @@ def train_curve(c):
     model = make(c)
     step = steps_of(c, model, adamw(c, model))
     begin = time.perf_counter()
+    t = -1
     with open(c.loss_out, "w") as out:
-        for t in range(min(total, len(rates))):
-            loss, mlm = step(as_batch(c, data[t % len(data)]), rates[t])
+        for t, r in zip(range(min(total, len(rates))), data):
+            loss, mlm = step(as_batch(c, r), rates[t])
             out.write(json.dumps({"step": t + 1, "loss": loss.item(), "mlm_loss": mlm.item(),
                                   "lr": rates[t]}) + "\n")
-    print(json.dumps({"updates": total, "seconds": round(time.perf_counter() - begin, 2),
+    print(json.dumps({"updates": t + 1, "seconds": round(time.perf_counter() - begin, 2),
                       "peak_rss_bytes": peak_rss()}))
 
 
