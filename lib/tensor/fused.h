@@ -18,6 +18,22 @@ struct tsl_tensor *tsl_fused_product(struct tsl_graph *g, struct tsl_tensor *a,
 /* dy f'(x); lies where dy lies where that is not needed any more. */
 struct tsl_tensor *tsl_fused_unary_backward(struct tsl_graph *g, enum tsl_unary f,
                                             struct tsl_tensor *dy, struct tsl_tensor *x);
+/* x, dropped as site says. */
+struct tsl_tensor *tsl_fused_drop(struct tsl_graph *g, struct tsl_tensor *x, double p,
+                                  int64_t site);
+
+/* An attention: q [batch, tq, heads * width], k, v as in ops.h, and its mask. */
+struct tsl_fused_attention {
+    struct tsl_tensor *q, *k, *v, *who, *lengths, *docs,
+        *bias;           /* from who on, NULL is fine */
+    int64_t heads, mask; /* mask: attention.h's */
+    double scale, drop;
+    int64_t site;
+};
+/* Its result by primitives. */
+struct tsl_tensor *tsl_fused_attention_expand(struct tsl_graph *g,
+                                              const struct tsl_fused_attention *a);
+
 /* y = f(x), n numbers, while running. */
 void tsl_fused_unary(const struct tsl_run *r, enum tsl_unary f, float *y, const float *x,
                      size_t n);

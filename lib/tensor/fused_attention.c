@@ -175,10 +175,29 @@ static double attention_flops(const struct tsl_node *n)
     return flops_of(n, n->in, 2);
 }
 
+static void attention_expand(struct tsl_graph *g, const struct tsl_node *n,
+                             struct tsl_tensor **out)
+{
+    struct tsl_fused_attention a = {
+        n->in[Q],        n->in[K],         n->in[V],        n->in[WHO],
+        n->in[LENGTHS],  n->in[DOCS],      n->in[BIAS],     n->attr[HEADS].i,
+        n->attr[MASK].i, n->attr[SCALE].f, n->attr[DROP].f, n->attr[SITE].i
+    };
+    if (n->attr[PACKED].i) {
+        struct tsl_tensor *qkv = n->in[Q];
+        int64_t width = qkv->dim[2] / 3;
+        a.q = tsl_ops_slice(g, qkv, 2, 0, width);
+        a.k = tsl_ops_slice(g, qkv, 2, width, width);
+        a.v = tsl_ops_slice(g, qkv, 2, 2 * width, width);
+    }
+    out[0] = tsl_fused_attention_expand(g, &a);
+}
+
 static const struct tsl_op op_attention = {
     .name = "attention",
     .run = attention_run,
     .grad = attention_grad,
+    .expand = attention_expand,
     .scratch = attention_scratch,
     .flops = attention_flops,
 };

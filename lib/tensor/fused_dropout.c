@@ -43,8 +43,8 @@ static void drop_run(const struct tsl_node *n, const struct tsl_run *r)
 
 static const struct tsl_op op_dropout;
 
-static struct tsl_tensor *drop(struct tsl_graph *g, struct tsl_tensor *x, double p,
-                               int64_t site)
+struct tsl_tensor *tsl_fused_drop(struct tsl_graph *g, struct tsl_tensor *x, double p,
+                                  int64_t site)
 {
     x = tsl_ops_contiguous(g, x);
     struct tsl_node *n = tsl_op_record(g, &op_dropout, 1, &x, 0);
@@ -61,7 +61,7 @@ static void drop_grad(struct tsl_graph *g, struct tsl_node *n,
                       struct tsl_tensor **din)
 {
     (void)need;
-    din[0] = drop(g, dout[0], n->attr[DROP].f, n->attr[SITE].i);
+    din[0] = tsl_fused_drop(g, dout[0], n->attr[DROP].f, n->attr[SITE].i);
 }
 
 static const struct tsl_op op_dropout = {
@@ -72,5 +72,5 @@ struct tsl_tensor *tsl_ops_dropout(struct tsl_graph *g, struct tsl_tensor *x, do
 {
     if (!tsl_graph_options(g)->training || p == 0)
         return x;
-    return drop(g, x, p, (int64_t)tsl_op_site(g));
+    return tsl_fused_drop(g, x, p, (int64_t)tsl_op_site(g));
 }

@@ -74,9 +74,44 @@ static void loss_grad(struct tsl_graph *g, struct tsl_node *n,
     din[X] = tsl_op_output_like(g, back, n->in[X]);
 }
 
-static const struct tsl_op op_loss = {
-    .name = "cross entropy", .run = loss_run, .grad = loss_grad, .scratch = loss_scratch
-};
+/* x > 0 ? x : y, of numbers that nothing is derived by */
+static struct tsl_tensor *positive_or(struct tsl_graph *g, struct tsl_tensor *x,
+                                      struct tsl_tensor *y)
+{
+    struct tsl_tensor *is = tsl_ops_unary(g, TSL_STEP, x);
+    struct tsl_tensor *other = tsl_ops_mul(g, tsl_ops_affine(g, is, -1, 1), y);
+    return tsl_ops_detach(g, tsl_ops_add(g, tsl_ops_mul(g, is, x), other));
+}
+
+/* What pick gives for a label below 0 is 0: so rows without one do not count. */
+static void loss_expand(struct tsl_graph *g, const struct tsl_node *n,
+                        struct tsl_tensor **out)
+{
+    struct tsl_tensor *x = n->in[X], *said = n->in[SAID];
+    int64_t dim[] = { (int64_t)tsl_tensor_rows(x), (int64_t)tsl_tensor_cols(x) };
+    double smoothing = n->attr[SMOOTHING].f;
+    struct tsl_tensor *labels = tsl_ops_reshape(g, n->in[LABELS], 1, dim);
+    struct tsl_tensor *p = tsl_ops_log_softmax(g, tsl_ops_reshape(g, x, 2, dim));
+    struct tsl_tensor *has = tsl_ops_pick(g, tsl_ops_fill(g, 1, 2, dim), labels);
+    struct tsl_tensor *y =
+        tsl_ops_affine(g, tsl_ops_pick(g, p, labels), 1 - smoothing, 0);
+    if (smoothing > 0) {
+        struct tsl_tensor *mean = tsl_ops_reshape(g, tsl_ops_mean(g, p, 2), 1, dim);
+        mean = tsl_ops_affine(g, tsl_ops_mul(g, mean, has), smoothing, 0);
+        y = tsl_ops_add(g, y, mean);
+    }
+    struct tsl_tensor *one = tsl_graph_constant(g, 1);
+    struct tsl_tensor *count = positive_or(g, tsl_ops_sum_all(g, has), one);
+    if (said)
+        count = positive_or(g, tsl_ops_reshape(g, said, 0, NULL), count);
+    out[0] = tsl_ops_affine(g, tsl_ops_div(g, tsl_ops_sum_all(g, y), count), -1, 0);
+}
+
+static const struct tsl_op op_loss = { .name = "cross entropy",
+                                       .run = loss_run,
+                                       .grad = loss_grad,
+                                       .expand = loss_expand,
+                                       .scratch = loss_scratch };
 
 static bool labels_fit(struct tsl_graph *g, const struct tsl_tensor *x,
                        const struct tsl_tensor *labels, const struct tsl_tensor *said)

@@ -296,9 +296,20 @@ static void residual_grad(struct tsl_graph *g, struct tsl_node *n,
     din[H] = drops ? out[3] : out[0];
 }
 
+static void residual_expand(struct tsl_graph *g, const struct tsl_node *n,
+                            struct tsl_tensor **out)
+{
+    struct tsl_tensor *h = n->in[H];
+    if (n->attr[DROP].f > 0)
+        h = tsl_fused_drop(g, h, n->attr[DROP].f, n->attr[SITE].i);
+    out[3] = tsl_ops_add(g, n->in[X], h);
+    out[0] = norm_of(g, out[3], n->in[W], n->in[B], n->attr[EPS].f, true);
+}
+
 static const struct tsl_op op_residual = { .name = "residual norm",
                                            .run = residual_run,
-                                           .grad = residual_grad };
+                                           .grad = residual_grad,
+                                           .expand = residual_expand };
 
 struct tsl_tensor *tsl_ops_residual_norm(struct tsl_graph *g, struct tsl_tensor *x,
                                          struct tsl_tensor *h, double p,

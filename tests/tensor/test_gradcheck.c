@@ -199,6 +199,46 @@ static struct tsl_tensor *attention_packed(struct small *s)
     struct tsl_attn a = { .heads = 3, .mask = TSL_ATTN_CAUSAL };
     return tsl_ops_attention_packed(s->g, var(s, DIM(2, 5, 27), 0), &a);
 }
+/* A row that sees nothing among them. */
+static struct tsl_tensor *lengths_of(struct small *s, int32_t a, int32_t b)
+{
+    struct tsl_tensor *t = tsl_graph_input(s->g, "lengths", TSL_I32, DIM(2));
+    tsl_tensor_i32(t)[0] = a;
+    tsl_tensor_i32(t)[1] = b;
+    return t;
+}
+static struct tsl_tensor *attention_prefix(struct small *s)
+{
+    struct tsl_attn a = { .heads = 2, .mask = TSL_ATTN_PREFIX, .dropout = 0.3 };
+    a.who = lengths_of(s, 3, 0);
+    a.lengths = lengths_of(s, 4, 0);
+    return tsl_ops_attention_packed(s->g, var(s, DIM(2, 5, 18), 0), &a);
+}
+static struct tsl_tensor *attention_unilm(struct small *s)
+{
+    struct tsl_attn a = { .heads = 1, .mask = TSL_ATTN_UNILM };
+    a.who = ids(s, DIM(2, 5), 2);
+    struct tsl_tensor *q = tsl_ops_rotary(s->g, var(s, DIM(2, 5, 4), 0), 1, false, NULL);
+    struct tsl_tensor *k = tsl_ops_rotary(s->g, var(s, DIM(2, 5, 4), 0), 1, false, NULL);
+    return tsl_ops_attention(s->g, q, k, var(s, DIM(2, 5, 3), 0), &a);
+}
+static struct tsl_tensor *attention_documents(struct small *s)
+{
+    static const int32_t docs[] = { 0, 0, 1, 1, 1, 0, 1, 1, 2, 2 };
+    struct tsl_attn a = { .heads = 2, .mask = TSL_ATTN_CAUSAL };
+    a.docs = tsl_graph_input(s->g, "docs", TSL_I32, DIM(2, 5));
+    memcpy(tsl_tensor_i32(a.docs), docs, sizeof docs);
+    a.bias = tsl_ops_relative_bias(s->g, var(s, DIM(8, 2), 0), 5, 5, false, 20);
+    return tsl_ops_attention_packed(s->g, var(s, DIM(2, 5, 24), 0), &a);
+}
+static struct tsl_tensor *cross_entropy_by(struct small *s)
+{
+    struct tsl_tensor *x = var(s, DIM(2, 3, 7), 0), *at = ids(s, DIM(2, 3), 7);
+    struct tsl_tensor *by = tsl_graph_input(s->g, "by", TSL_F32, 0, NULL);
+    tsl_tensor_i32(at)[2] = -1;
+    *tsl_tensor_f32(by) = 3;
+    return tsl_ops_cross_entropy(s->g, x, at, 0, by);
+}
 static struct tsl_tensor *cross_entropy(struct small *s)
 {
     struct tsl_tensor *x = var(s, DIM(5, 7), 0), *at = ids(s, DIM(5), 7);
@@ -240,7 +280,11 @@ static const struct {
     { "relative bias", relative_bias },
     { "attention", attention },
     { "attention packed", attention_packed },
+    { "attention, prefixes", attention_prefix },
+    { "attention, UniLM's", attention_unilm },
+    { "attention, documents", attention_documents },
     { "cross entropy", cross_entropy },
+    { "cross entropy by a number", cross_entropy_by },
     { "linear cross entropy", linear_cross_entropy },
 };
 
@@ -280,6 +324,30 @@ static void every_operation_has_the_gradients_of_its_numbers(void **state)
                 fail_msg("%s%s: off by %g", operations[i].name,
                          expanded ? ", expanded" : "", worst);
         }
+}
+
+/* The gradients of a sum of what gradients are, squared: by primitives first, then as fast as
+ * may be. */
+static void every_operation_has_second_derivatives(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+        struct small s;
+        struct tsl_err err = { 0 };
+        struct tsl_tensor *dx[4], *z = NULL;
+        begin(&s);
+        struct tsl_tensor *y = operations[i].make(&s);
+        y = total(&s, tsl_ops_mul(s.g, y, y)); /* so that what is linear has some, too */
+        assert_ok(tsl_graph_gradient(s.g, y, s.x, s.n, true, dx, &err), &err);
+        for (size_t k = 0; k < s.n; k++)
+            if (dx[k]) {
+                struct tsl_tensor *t = total(&s, dx[k]);
+                z = z ? tsl_ops_add(s.g, z, t) : t;
+            }
+        double worst = off(&s, z, false);
+        if (!(worst < 2e-3))
+            fail_msg("%s: off by %g", operations[i].name, worst);
+    }
 }
 
 static void every_function_of_one_number_has_its_derivative(void **state)
@@ -357,6 +425,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_operation_has_the_gradients_of_its_numbers),
+        TEST(every_operation_has_second_derivatives),
         TEST(every_function_of_one_number_has_its_derivative),
         TEST(a_wrong_derivative_is_found),
     };
