@@ -2,15 +2,17 @@
  * panels.
  *
  * A tile of c, GEMM_ROWS by GEMM_VECS * 16, stays in registers while k runs; for each k it takes
- * GEMM_VECS loads and GEMM_ROWS broadcasts.  8 by 3 with AVX-512 (24 of 32 registers) gives 99 %
- * of an Ice Lake core's peak, 14 by 2 gave 94 %, 8 by 2 gave 90 %; eight rows of a may be read
- * where they lie even when they fall on the same lines of a cache of 12 ways, 12 may not.
+ * GEMM_VECS loads and GEMM_ROWS broadcasts.  6 by 4 with AVX-512 (24 of 32 registers) gives 98 %
+ * of an Ice Lake core's peak, as 8 by 3 does, and cuts what models have, multiples of 64, into
+ * whole tiles.  Steps through a and b must be constants for it: with strides in registers,
+ * compilers spend more on addresses than is free beside the multiply-adds (87 %).
  * Macros unroll, for compilers put an array into registers only when its indexes are constants
  * early.
  * Order: each chain in its own.
  * Memory: the caller's.
  * Threads: pure.
  * Included by kernels_ref.c, kernels_avx2.c and kernels_avx512.c only. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -22,24 +24,21 @@
 #define GEMM_ROWS 4
 #define GEMM_VECS 1
 #elif defined __AVX512F__
-#define GEMM_ROWS 8
-#define GEMM_VECS 3
+#define GEMM_ROWS 6
+#define GEMM_VECS 4
 #else
 #define GEMM_ROWS 6
 #define GEMM_VECS 1
 #endif
 
-#define GEMM_EACH_ROW(X)                                                                 \
-    X(0, a) X(1, a) X(2, a) X(3, a) X(4, a4) X(5, a4) X(6, a4) X(7, a4)
-
 #if defined TSL_SIMD_PLAIN || !defined __x86_64__
 
 /* One tile of rows <= GEMM_ROWS; lanes of its columns are used.  The definition of the others. */
-static void gemm_tile(const struct tsl_gemm_block *g, unsigned rows, unsigned vecs,
-                      const float *a, const float *b, float *c, const float *bias,
-                      unsigned lanes, uintptr_t next, uintptr_t next_c)
+static void gemm_tile(const struct tsl_gemm_block *g, bool panel, unsigned rows,
+                      unsigned vecs, const float *a, const float *b, float *c,
+                      const float *bias, unsigned lanes, uintptr_t next, uintptr_t next_c)
 {
-    (void)vecs, (void)next, (void)next_c;
+    (void)panel, (void)vecs, (void)next, (void)next_c;
     for (unsigned i = 0; i < rows; i++, a += g->a_row, c += g->c_row)
         for (unsigned j = 0; j < lanes; j++) {
             float acc = g->from_c ? c[j] : 0;
@@ -51,33 +50,24 @@ static void gemm_tile(const struct tsl_gemm_block *g, unsigned rows, unsigned ve
 
 #else
 
-/* One tile, rows <= GEMM_ROWS and vecs <= GEMM_VECS known when this is compiled.  lanes: of the
- * last vector, 1 to 16. */
-V16_INLINE void gemm_tile(const struct tsl_gemm_block *g, unsigned rows, unsigned vecs,
-                          const float *a, const float *b, float *c, const float *bias,
-                          unsigned lanes, uintptr_t next, uintptr_t next_c)
-{
-    ptrdiff_t row = g->a_row, step = g->a_col, c_row = g->c_row;
-    const float *a4 = rows > 4 ? a + 4 * row : a;
-    v16 acc[8][3], b0, b1, b2;
-    bool cut = lanes < V16;
-
+#define GEMM_EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5)
+#define GEMM_EACH_VEC(X, i) X(i, 0) X(i, 1) X(i, 2) X(i, 3)
 #define GEMM_LAST(v) (cut && v + 1 == vecs)
 #define GEMM_LOAD1(i, v)                                                                 \
     if (v < vecs)                                                                        \
         acc[i][v] = !g->from_c     ? v16_set(0)                                          \
                     : GEMM_LAST(v) ? v16_load_n(c + i * c_row + v * V16, lanes)          \
                                    : v16_load(c + i * c_row + v * V16);
-#define GEMM_LOAD(i, p)                                                                  \
+#define GEMM_LOAD(i)                                                                     \
     if (i < rows) {                                                                      \
-        GEMM_LOAD1(i, 0) GEMM_LOAD1(i, 1) GEMM_LOAD1(i, 2)                               \
+        GEMM_EACH_VEC(GEMM_LOAD1, i)                                                     \
     }
-#define GEMM_BIAS1(i, v, x)                                                              \
+#define GEMM_BIAS1(i, v)                                                                 \
     if (v < vecs)                                                                        \
-        acc[i][v] = v16_add(acc[i][v], x);
-#define GEMM_BIAS(i, p)                                                                  \
+        acc[i][v] = v16_add(acc[i][v], x##v);
+#define GEMM_BIAS(i)                                                                     \
     if (i < rows) {                                                                      \
-        GEMM_BIAS1(i, 0, b0) GEMM_BIAS1(i, 1, b1) GEMM_BIAS1(i, 2, b2)                   \
+        GEMM_EACH_VEC(GEMM_BIAS1, i)                                                     \
     }
 #define GEMM_STORE1(i, v)                                                                \
     if (v < vecs) {                                                                      \
@@ -86,69 +76,72 @@ V16_INLINE void gemm_tile(const struct tsl_gemm_block *g, unsigned rows, unsigne
         else                                                                             \
             v16_store(c + i * c_row + v * V16, acc[i][v]);                               \
     }
-#define GEMM_STORE(i, p)                                                                 \
+#define GEMM_STORE(i)                                                                    \
     if (i < rows) {                                                                      \
-        GEMM_STORE1(i, 0) GEMM_STORE1(i, 1) GEMM_STORE1(i, 2)                            \
+        GEMM_EACH_VEC(GEMM_STORE1, i)                                                    \
     }
-#define GEMM_FMA(i, p)                                                                   \
+#define GEMM_FMA1(i, v)                                                                  \
+    if (v < vecs)                                                                        \
+        acc[i][v] = v16_fma(y, x##v, acc[i][v]);
+#define GEMM_FMA(i)                                                                      \
     if (i < rows) {                                                                      \
-        v16 x = v16_set(p[(i & 3) * row]);                                               \
-        acc[i][0] = v16_fma(x, b0, acc[i][0]);                                           \
-        if (vecs > 1)                                                                    \
-            acc[i][1] = v16_fma(x, b1, acc[i][1]);                                       \
-        if (vecs > 2)                                                                    \
-            acc[i][2] = v16_fma(x, b2, acc[i][2]);                                       \
+        v16 y = v16_set((i < 3 ? a : a3)[i % 3 * row + at * step]);                      \
+        GEMM_EACH_VEC(GEMM_FMA1, i)                                                      \
     }
-/* One k. */
-#define GEMM_STEP                                                                        \
+#define GEMM_BIAS_X(v)                                                                   \
+    v16 x##v = v >= vecs      ? v16_set(0)                                               \
+               : GEMM_LAST(v) ? v16_load_n(bias + v * V16, lanes)                        \
+                              : v16_load(bias + v * V16);
+#define GEMM_BIAS_XS GEMM_BIAS_X(0) GEMM_BIAS_X(1) GEMM_BIAS_X(2) GEMM_BIAS_X(3)
+#define GEMM_B(v, from) v16 x##v = v < vecs ? v16_load((from) + v * V16) : v16_set(0);
+/* The nth k from where a and b are. */
+#define GEMM_STEP(nth)                                                                   \
     {                                                                                    \
-        b0 = v16_load(b);                                                                \
-        if (vecs > 1)                                                                    \
-            b1 = v16_load(b + V16);                                                      \
-        if (vecs > 2)                                                                    \
-            b2 = v16_load(b + 2 * V16);                                                  \
+        const ptrdiff_t at = nth;                                                        \
+        GEMM_B(0, b + at * b_step)                                                       \
+        GEMM_B(1, b + at * b_step)                                                       \
+        GEMM_B(2, b + at * b_step)                                                       \
+        GEMM_B(3, b + at * b_step)                                                       \
+        (void)x1, (void)x2, (void)x3;                                                    \
         GEMM_EACH_ROW(GEMM_FMA)                                                          \
-        b += (size_t)vecs * V16;                                                         \
-        a += step;                                                                       \
-        if (rows > 4)                                                                    \
-            a4 += step;                                                                  \
     }
 
-    b0 = b1 = b2 = v16_set(0);
+/* One tile, rows <= GEMM_ROWS, vecs <= GEMM_VECS and lie known when this is compiled.  lanes: of
+ * the last vector, 1 to 16. */
+V16_INLINE void gemm_tile(const struct tsl_gemm_block *g, bool panel, unsigned rows,
+                          unsigned vecs, const float *a, const float *b, float *c,
+                          const float *bias, unsigned lanes, uintptr_t next,
+                          uintptr_t next_c)
+{
+    enum { STEPS = 8 };
+    const ptrdiff_t row = panel ? 1 : g->a_row, step = panel ? GEMM_ROWS : 1;
+    const ptrdiff_t b_step = (ptrdiff_t)vecs * V16, c_row = g->c_row;
+    const float *a3 = rows > 3 ? a + 3 * row : a;
+    v16 acc[6][4];
+    bool cut = lanes < V16;
     GEMM_EACH_ROW(GEMM_LOAD)
     size_t k = g->k;
-    unsigned fetched = 0;
-    for (; k >= 16; k -= 16) {
+    for (unsigned round = 0; k >= STEPS; k -= STEPS, round++) {
         __builtin_prefetch((const void *)next, 0, 2);
-        __builtin_prefetch((const void *)(next + g->next_other), 0, 2);
-        next += 64;
-        if (fetched < rows) {
-            __builtin_prefetch((const void *)next_c, 1, 3);
-            if (GEMM_VECS == 3) {
-                __builtin_prefetch((const void *)(next_c + 64), 1, 3);
-                __builtin_prefetch((const void *)(next_c + 128), 1, 3);
-            }
-            __builtin_prefetch((const void *)(next_c + 64 * GEMM_VECS - 4), 1, 3);
-            next_c += (uintptr_t)c_row * sizeof *c;
-            fetched++;
-        }
-#pragma GCC                                                                              \
-    unroll 1 /* four steps hide the loop, and sixteen take compilers four times as long */
-        for (unsigned i = 0; i < 4; i++) {
-            GEMM_STEP
-            GEMM_STEP
-            GEMM_STEP
-            GEMM_STEP
-        }
+        next += round % 2 ? 64 - g->next_other : g->next_other;
+        __builtin_prefetch((const void *)next_c, 1, 3);
+        next_c += round % 4 < 3 ? 64 : c_row * sizeof *c - 192;
+        GEMM_STEP(0)
+        GEMM_STEP(1)
+        GEMM_STEP(2)
+        GEMM_STEP(3)
+        GEMM_STEP(4)
+        GEMM_STEP(5)
+        GEMM_STEP(6)
+        GEMM_STEP(7)
+        a += STEPS * step;
+        a3 += STEPS * step;
+        b += STEPS * b_step;
     }
-    for (; k; k--)
-        GEMM_STEP
+    for (; k; k--, a += step, a3 += step, b += b_step)
+        GEMM_STEP(0)
     if (bias) {
-        b0 = vecs == 1 ? v16_load_n(bias, lanes) : v16_load(bias);
-        if (vecs > 1)
-            b1 = vecs == 2 ? v16_load_n(bias + V16, lanes) : v16_load(bias + V16);
-        if (vecs > 2)
-            b2 = v16_load_n(bias + 2 * V16, lanes);
+        GEMM_BIAS_XS(void) x1, (void)x2, (void)x3;
         GEMM_EACH_ROW(GEMM_BIAS)
     }
     GEMM_EACH_ROW(GEMM_STORE)
@@ -171,23 +164,24 @@ static void gemm_finish(const struct tsl_gemm_block *g, size_t rows, float *c,
 }
 
 /* All columns of some rows. */
-V16_INLINE void gemm_rows(const struct tsl_gemm_block *g, unsigned rows, const float *a,
-                          float *c, uintptr_t next)
+V16_INLINE void gemm_rows(const struct tsl_gemm_block *g, bool panel, unsigned rows,
+                          const float *a, float *c, uintptr_t next)
 {
     enum { WIDTH = GEMM_VECS * V16 };
     const float *b = g->b, *bias = g->bias;
     uintptr_t below = (uintptr_t)(c + rows * g->c_row);
     for (size_t j = 0; j < g->n; j += WIDTH) {
         size_t left = g->n - j;
-        unsigned lanes = left % V16 ? (unsigned)(left % V16) : V16;
+        unsigned lanes = left % V16 && left < WIDTH ? (unsigned)(left % V16) : V16;
         uintptr_t next_c = left > WIDTH ? (uintptr_t)(c + WIDTH) : below;
-        if (left > 2 * V16 && GEMM_VECS > 2)
-            gemm_tile(g, rows, GEMM_VECS > 2 ? 3 : 1, a, b, c, bias,
-                      left < WIDTH ? lanes : V16, next, next_c);
-        else if (left > V16 && GEMM_VECS > 1)
-            gemm_tile(g, rows, GEMM_VECS > 1 ? 2 : 1, a, b, c, bias, lanes, next, next_c);
+        if (GEMM_VECS < 4 || left > (size_t)3 * V16)
+            gemm_tile(g, panel, rows, GEMM_VECS, a, b, c, bias, lanes, next, next_c);
+        else if (left > (size_t)2 * V16)
+            gemm_tile(g, panel, rows, 3, a, b, c, bias, lanes, next, next_c);
+        else if (left > V16)
+            gemm_tile(g, panel, rows, 2, a, b, c, bias, lanes, next, next_c);
         else
-            gemm_tile(g, rows, 1, a, b, c, bias, left < V16 ? lanes : V16, next, next_c);
+            gemm_tile(g, panel, rows, 1, a, b, c, bias, lanes, next, next_c);
         b += g->b_panel;
         c += WIDTH;
         if (bias)
@@ -196,44 +190,43 @@ V16_INLINE void gemm_rows(const struct tsl_gemm_block *g, unsigned rows, const f
     }
 }
 
-static void gemm_rows_all(const struct tsl_gemm_block *g, const float *a, float *c,
-                          uintptr_t next)
-{
-    gemm_rows(g, GEMM_ROWS, a, c, next);
-}
-
-static void gemm_rows_4(const struct tsl_gemm_block *g, const float *a, float *c)
-{
-    gemm_rows(g, 4, a, c, (uintptr_t)c);
-}
-
-static void gemm_rows_2(const struct tsl_gemm_block *g, const float *a, float *c)
-{
-    gemm_rows(g, 2, a, c, (uintptr_t)c);
-}
-
-static void gemm_rows_1(const struct tsl_gemm_block *g, const float *a, float *c)
-{
-    gemm_rows(g, 1, a, c, (uintptr_t)c);
-}
+#define GEMM_SOME_ROWS(name, panel, rows)                                                \
+    static void name(const struct tsl_gemm_block *g, const float *a, float *c,           \
+                     uintptr_t next)                                                     \
+    {                                                                                    \
+        gemm_rows(g, panel, rows, a, c, next);                                           \
+    }
+GEMM_SOME_ROWS(gemm_panel_all, true, GEMM_ROWS)
+GEMM_SOME_ROWS(gemm_panel_4, true, 4)
+GEMM_SOME_ROWS(gemm_panel_2, true, 2)
+GEMM_SOME_ROWS(gemm_panel_1, true, 1)
+GEMM_SOME_ROWS(gemm_place_all, false, GEMM_ROWS)
+GEMM_SOME_ROWS(gemm_place_4, false, 4)
+GEMM_SOME_ROWS(gemm_place_2, false, 2)
+GEMM_SOME_ROWS(gemm_place_1, false, 1)
 
 static void gemm_block(const struct tsl_gemm_block *g)
 {
+    const bool packed = g->a_col != 1;
     const float *panel = g->a;
     float *c = g->c, *before = g->before;
     for (size_t i = 0; i < g->m; i += GEMM_ROWS, panel += g->a_panel) {
         size_t rows = g->m - i < GEMM_ROWS ? g->m - i : GEMM_ROWS;
-        if (rows == GEMM_ROWS) {
-            gemm_rows_all(g, panel, c, (uintptr_t)(panel + g->a_panel));
-        } else {
-            const float *a = panel;
-            float *to = c;
-            for (size_t left = rows, n; left; left -= n) {
-                n = left >= 4 ? 4 : left >= 2 ? 2 : 1;
-                (n == 4 ? gemm_rows_4 : n == 2 ? gemm_rows_2 : gemm_rows_1)(g, a, to);
-                a += (ptrdiff_t)n * g->a_row;
-                to += (ptrdiff_t)n * g->c_row;
-            }
+        const float *a = panel;
+        float *to = c;
+        for (size_t left = rows, n; left; left -= n) {
+            uintptr_t next = (uintptr_t)(panel + g->a_panel);
+            n = left == GEMM_ROWS ? left : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+            if (n == GEMM_ROWS)
+                (packed ? gemm_panel_all : gemm_place_all)(g, a, to, next);
+            else if (n == 4)
+                (packed ? gemm_panel_4 : gemm_place_4)(g, a, to, next);
+            else if (n == 2)
+                (packed ? gemm_panel_2 : gemm_place_2)(g, a, to, next);
+            else
+                (packed ? gemm_panel_1 : gemm_place_1)(g, a, to, next);
+            a += (ptrdiff_t)n * g->a_row;
+            to += (ptrdiff_t)n * g->c_row;
         }
         if (g->after || before)
             gemm_finish(g, rows, c, before);
@@ -255,47 +248,6 @@ V16_INLINE v16 gemm_bf16(v16 x)
     near = v16i_where(v16_isnan(x), kept, near);
     return v16_as_float(v16i_and(near, v16i_set(0xffff0000)));
 }
-
-#if GEMM_ROWS == 8
-V16_INLINE void gemm_transpose(v16 *r)
-{
-    v16 t[16];
-    for (unsigned i = 0; i < 16; i += 2) {
-        t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
-        t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
-    }
-#define GEMM_PD(op, x, y) _mm512_castpd_ps(op(_mm512_castps_pd(x), _mm512_castps_pd(y)))
-    for (unsigned i = 0; i < 16; i += 4) {
-        r[i] = GEMM_PD(_mm512_unpacklo_pd, t[i], t[i + 2]);
-        r[i + 1] = GEMM_PD(_mm512_unpackhi_pd, t[i], t[i + 2]);
-        r[i + 2] = GEMM_PD(_mm512_unpacklo_pd, t[i + 1], t[i + 3]);
-        r[i + 3] = GEMM_PD(_mm512_unpackhi_pd, t[i + 1], t[i + 3]);
-    }
-    for (unsigned i = 0; i < 4; i++) {
-        t[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88);
-        t[i + 4] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xdd);
-        t[i + 8] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
-        t[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xdd);
-    }
-    for (unsigned i = 0; i < 8; i++) {
-        r[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
-        r[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xdd);
-    }
-}
-#else
-V16_INLINE void gemm_transpose(v16 *r)
-{
-    float f[16][16];
-    for (unsigned i = 0; i < 16; i++)
-        v16_store(f[i], r[i]);
-    for (unsigned i = 0; i < 16; i++) {
-        float column[16];
-        for (unsigned j = 0; j < 16; j++)
-            column[j] = f[j][i];
-        r[i] = v16_load(column);
-    }
-}
-#endif
 
 /* One line of a panel, of items side by side; width is a constant where it can be. */
 V16_INLINE void gemm_pack_line(float *to, const float *from, size_t items, size_t width,
@@ -345,7 +297,7 @@ V16_INLINE void gemm_pack_turned(float *to, const struct tsl_gemm_source *s,
             r[i] = lines == V16 ? v16_load(item) : v16_load_n(item, lines);
             __builtin_prefetch((const void *)(uintptr_t)(item + 16 * s->item), 0, 2);
         }
-        gemm_transpose(r);
+        v16_transpose(r);
         for (unsigned i = 0; i < lines; i++)
             v16_store_n(to + (k + i) * width, s->bf16 ? gemm_bf16(r[i]) : r[i], room);
     }
