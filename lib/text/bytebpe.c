@@ -177,7 +177,7 @@ struct tsl_bytebpe_model {
     struct tsl_bytebpecore *core;
     uint32_t *token_len; /* by id */
     uint32_t nids;
-    bool whole, prefix_space, nfc;
+    bool whole, prefix_space, nfc, bytes;
     enum tsl_invalid invalid;
     struct specials raw, normalized;
 
@@ -559,6 +559,7 @@ struct tsl_bytebpe_model *tsl_bytebpe_model_create(const struct tsl_bytebpe_opts
     m->whole = o->whole;
     m->prefix_space = o->prefix_space;
     m->nfc = o->nfc;
+    m->bytes = o->bytes;
     m->invalid = o->invalid;
     if (model_init(m, o, err ? err : &none) < 0) {
         tsl_bytebpe_model_destroy(m);
@@ -650,8 +651,7 @@ struct coder {
     const uint8_t *base;         /* spans count from here */
     const uint8_t *readable;     /* the end of what may be read */
     const struct tsl_atext *map; /* base is its bytes, their sources count from ... */
-    const uint8_t *source;       /* ... here, ... */
-    uint32_t map_at;             /* ... where the text has this place */
+    uint32_t map_at;             /* ... this place of the text */
     bool mid_word;               /* the text goes on inside of a piece */
     bool fresh; /* nothing stands before the text: a blank is put there */
     struct tsl_atext repaired, normal;
@@ -745,6 +745,8 @@ static int put_huge(void *ctx, const uint8_t *p, const struct tsl_longbpe_token 
     for (size_t i = 0; i < n; i++)
         out->ids[out->n + i] = tokens[i].id;
     struct item it = { .at = p, .word = c->word };
+    for (size_t i = 0; i < n; i++)
+        it.len += tokens[i].len;
     if (out->want)
         put_spans(c, &it, c->huge_base, out, n);
     c->word = 0;
@@ -866,44 +868,70 @@ static inline bool found(const struct item *it)
     return (differs | (s->n & ~(uint64_t)TSL_WORDSLOT_INLINE)) == 0; /* n: 0 to 3 */
 }
 
-/* Where byte i of mapped text is from: [*begin, *end) in the text.  In a character that
- * is as it was, byte for byte. */
-static void source_of(const struct coder *c, size_t i, uint32_t *begin, uint32_t *end)
+/* The first byte of the character of p[0, n) that byte i belongs to; i itself where it
+ * belongs to none. */
+static size_t char_begin(const uint8_t *p, size_t n, size_t i)
+{
+    size_t back = 0;
+    uint32_t cp;
+    while (back < i && back < 3 && (p[i - back] & 0xc0) == 0x80)
+        back++;
+    const uint8_t *from = p + i - back;
+    bool is = back && tsl_utf8_decode(from, p + n, &cp) > back && cp != TSL_UTF8_BAD;
+    return is ? i - back : i;
+}
+
+/* Widens [*begin, *end) of p[0, n) to whole characters, as the peer has it. */
+static void widen(const uint8_t *p, size_t n, size_t *begin, size_t *end)
+{
+    uint32_t cp;
+    *begin = char_begin(p, n, *begin);
+    if (*end < n && char_begin(p, n, *end) < *end) {
+        size_t from = char_begin(p, n, *end);
+        *end = from + tsl_utf8_decode(p + from, p + n, &cp);
+    }
+}
+
+/* Where bytes [*begin, *end) of the mapped text are from; in a character that is as it
+ * was, byte for byte where spans are of bytes. */
+static void source_of(const struct coder *c, uint32_t *begin, uint32_t *end)
 {
     const struct tsl_atext *t = c->map;
-    uint32_t from = t->begin[i], to = t->end[i];
-    size_t first = i, len = 1;
-    while (first > 0 && (t->bytes[first] & 0xc0) == 0x80 && t->begin[first - 1] == from)
-        first--;
-    while (first + len < t->len && (t->bytes[first + len] & 0xc0) == 0x80)
-        len++;
-    if (to - from == len && memcmp(t->bytes + first, c->source + from, len) == 0) {
-        from += (uint32_t)(i - first);
-        to = from + 1;
+    size_t b = *begin, e = *end, first, len;
+    bool bytes = c->m->bytes && e > b;
+    *begin = c->map_at + t->begin[b];
+    *end = c->map_at + t->end[e - 1];
+    first = bytes ? char_begin(t->bytes, t->len, b) : b;
+    if (first < b) {
+        len = tsl_utf8_decode(t->bytes + first, t->bytes + t->len, &(uint32_t){ 0 });
+        if (t->end[b] - t->begin[b] == len)
+            *begin += (uint32_t)(b - first);
     }
-    *begin = c->map_at + from;
-    *end = c->map_at + to;
+    first = bytes ? char_begin(t->bytes, t->len, e - 1) : e - 1;
+    len = tsl_utf8_decode(t->bytes + first, t->bytes + t->len, &(uint32_t){ 0 });
+    if (bytes && t->end[e - 1] - t->begin[e - 1] == len)
+        *end -= (uint32_t)(first + len - e);
 }
 
 /* Spans and marks of one piece's n tokens, whose ids are there. */
 static void put_spans(const struct coder *c, const struct item *it, const uint8_t *base,
                       struct tsl_tokens *out, size_t n)
 {
-    uint32_t at = (uint32_t)(it->at - base);
+    uint32_t first = (uint32_t)(it->at - base);
+    size_t at = 0;
     for (size_t i = out->n; i < out->n + n; i++) {
-        uint32_t end = at + c->m->token_len[out->ids[i]];
+        size_t begin = at, end = at + c->m->token_len[out->ids[i]];
+        at = end;
         if (out->want & TSL_WANT_SPANS) {
-            uint32_t ignored;
-            out->begin[i] = at;
-            out->end[i] = end;
-            if (c->map) {
-                source_of(c, at, &out->begin[i], &ignored);
-                source_of(c, end - 1, &ignored, &out->end[i]);
-            }
+            if (!c->map && !c->m->bytes)
+                widen(it->at, it->len, &begin, &end);
+            out->begin[i] = first + (uint32_t)begin;
+            out->end[i] = first + (uint32_t)end;
+            if (c->map)
+                source_of(c, &out->begin[i], &out->end[i]);
         }
         if (out->want & TSL_WANT_MARKS)
             out->marks[i] = it->word && i == out->n ? TSL_TOKEN_WORD_START : 0;
-        at = end;
     }
 }
 
@@ -1454,11 +1482,8 @@ static int put_special(struct coder *c, const struct tsl_bytebpe_special *s, siz
     uint32_t begin = (uint32_t)at, end = (uint32_t)(at + s->text.len);
     if (rc < 0)
         return rc;
-    if (c->map && (out->want & TSL_WANT_SPANS)) {
-        uint32_t ignored;
-        source_of(c, end - 1, &ignored, &end);
-        source_of(c, at, &begin, &ignored);
-    }
+    if (c->map && (out->want & TSL_WANT_SPANS))
+        source_of(c, &begin, &end);
     c->mid_word = false;
     return tsl_tokens_add(out, s->id, begin, end,
                           TSL_TOKEN_SPECIAL | TSL_TOKEN_WORD_START, err);
@@ -1608,7 +1633,6 @@ static int map_part(struct coder *c, struct tsl_slice part, size_t at, bool blan
         c->map = &c->normal;
     }
     c->map_at = (uint32_t)at;
-    c->source = part.data;
     c->base = c->map->bytes;
     c->readable = c->base + c->map->len;
     return rc;

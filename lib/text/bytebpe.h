@@ -40,6 +40,7 @@ struct tsl_bytebpe_opts {
     bool whole; /* a piece that is a token is that token (tiktoken, ignore_merges) */
     bool prefix_space; /* a blank in front of a text that does not begin with one */
     bool nfc;
+    bool bytes; /* spans end inside of characters, where tokens do (tiktoken) */
     enum tsl_invalid invalid;
     const struct tsl_bytebpe_special *specials; /* copied; none: all text is ordinary */
     size_t nspecials;

@@ -222,6 +222,12 @@ static int make_spelled(struct job *j, struct tsl_err *err)
     return rc;
 }
 
+/* Where a span that ends at byte i ends, the whole of its last character in it. */
+static uint32_t char_end(const uint32_t *chars, uint64_t begin, uint64_t i)
+{
+    return i > begin ? chars[i - 1] + 1 : chars[i];
+}
+
 /* One array of a JSON line over the tokens of all segments, in arrays of their own with
  * sentences. */
 enum part { PART_IDS, PART_TOKENS, PART_OFFSETS, PART_TYPES };
@@ -253,8 +259,8 @@ static int put_part(const struct job *j, struct tsl_outbuf *b, enum part part,
                 from += s->base;
                 to += s->base;
                 if (chars) {
+                    to = char_end(chars, from, to);
                     from = chars[from];
-                    to = chars[to];
                 }
             }
             rc = tsl_outbuf_reserve(b, 48, err);
@@ -764,7 +770,7 @@ static int long_tokens(struct job *j, const uint8_t *text, size_t used,
         for (size_t i = 0; i < t->n; i++) {
             uint32_t b = t->begin[i], e = t->end[i];
             t->begin[i] = (uint32_t)(base + (j->o->chars ? l->w.chars[b] : b));
-            t->end[i] = (uint32_t)(base + (j->o->chars ? l->w.chars[e] : e));
+            t->end[i] = (uint32_t)(base + (j->o->chars ? char_end(l->w.chars, b, e) : e));
         }
     }
     if (!l->begun && j->o->specials && (t->n || !j->o->sentences))

@@ -131,6 +131,7 @@ static int use_bytes(struct tsl_tokenizer *t, bool ranks, struct tsl_err *err)
     struct tsl_bytebpe_special *specials =
         tsl_mem_alloc(n + 1, sizeof *specials, "special tokens", err);
     struct tsl_bytebpe_opts o = { .vocab = t->bytes,
+                                  .bytes = t->kind == TSL_TOKENIZER_TIKTOKEN,
                                   .merges = ranks ? NULL : p->merges.list,
                                   .nmerges = ranks ? 0 : p->merges.n,
                                   .pattern = p->pattern,

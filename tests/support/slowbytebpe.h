@@ -90,14 +90,18 @@ static inline void slowbyte_plain(const struct tsl_bytebpe_opts *o, struct tsl_s
     }
 }
 
-/* Adds the tokens of text; what is ill-formed is as o->invalid says.  out has spans and
- * marks; where something was replaced the spans are of the text as it was then. */
+/* Adds the tokens of row; what is ill-formed is as o->invalid says.  out has spans, each of
+ * whole characters (a byte that belongs to none is one), and marks. */
 static inline void slow_bytebpe(const struct tsl_bytebpe_opts *o, struct tsl_slice row,
                                 struct tsl_tokens *out)
 {
     uint8_t *bytes = malloc(3 * row.len + 4);
+    /* of each byte of text, where its character begins and ends in row */
+    uint32_t *from = calloc(3 * row.len + 4, sizeof *from),
+             *to = calloc(3 * row.len + 4, sizeof *to);
     struct tsl_slice text = { bytes, 0 };
-    if (!bytes)
+    size_t first = out->n;
+    if (!bytes || !from || !to)
         abort();
     for (size_t i = 0; i < row.len;) {
         uint32_t cp;
@@ -106,8 +110,13 @@ static inline void slow_bytebpe(const struct tsl_bytebpe_opts *o, struct tsl_sli
             memcpy(bytes + text.len, "\xef\xbf\xbd", 3);
             text.len += 3;
         } else {
+            n = cp == TSL_UTF8_BAD ? 1 : n;
             memcpy(bytes + text.len, row.data + i, n);
             text.len += n;
+        }
+        for (size_t k = text.len; k > 0 && to[k - 1] == 0; k--) {
+            from[k - 1] = (uint32_t)i;
+            to[k - 1] = (uint32_t)(i + n);
         }
         i += n;
     }
@@ -132,7 +141,13 @@ static inline void slow_bytebpe(const struct tsl_bytebpe_opts *o, struct tsl_sli
         done = i;
     }
     slowbyte_plain(o, text, done, text.len, out);
+    for (size_t i = first; i < out->n; i++) {
+        out->end[i] = to[out->end[i] - 1];
+        out->begin[i] = from[out->begin[i]];
+    }
     free(bytes);
+    free(from);
+    free(to);
 }
 
 #endif

@@ -117,14 +117,13 @@ static bool same_ids(const struct tsl_tokens *t, json ids)
 }
 
 /* Code points before byte i; a byte inside of one counts as its beginning (up: its end). */
-static int64_t chars_before(struct tsl_slice s, size_t i, bool up)
+/* -1: i is inside of a character. */
+static int64_t chars_before(struct tsl_slice s, size_t i)
 {
     int64_t n = 0;
     for (size_t k = 0; k < i && k < s.len; k++)
         n += (s.data[k] & 0xc0) != 0x80;
-    if (!up && i < s.len && (s.data[i] & 0xc0) == 0x80)
-        n--;
-    return n;
+    return i < s.len && (s.data[i] & 0xc0) == 0x80 ? -1 : n;
 }
 
 /* pairs: [[begin, end], ...]; in code points or bytes of text. */
@@ -137,8 +136,8 @@ static bool same_offsets(const struct tsl_tokens *t, struct tsl_slice text, json
         json pair = tsl_jsonread_at(pairs, i);
         int64_t b = t->begin[i], e = t->end[i];
         if (chars) {
-            b = chars_before(text, t->begin[i], false);
-            e = chars_before(text, t->end[i], true);
+            b = chars_before(text, t->begin[i]);
+            e = chars_before(text, t->end[i]);
         }
         if (num(tsl_jsonread_at(pair, 0)) != b || num(tsl_jsonread_at(pair, 1)) != e)
             return false;
@@ -153,8 +152,8 @@ static void show_offsets(const struct tsl_tokens *t, struct tsl_slice text, json
         json pair = tsl_jsonread_at(pairs, i);
         int64_t b = t->begin[i], e = t->end[i];
         if (chars) {
-            b = chars_before(text, t->begin[i], false);
-            e = chars_before(text, t->end[i], true);
+            b = chars_before(text, t->begin[i]);
+            e = chars_before(text, t->end[i]);
         }
         if (num(tsl_jsonread_at(pair, 0)) == b && num(tsl_jsonread_at(pair, 1)) == e)
             continue;
@@ -507,9 +506,8 @@ static void run_pairs(const char *path, const char *vocab)
                 text = types[i] && sb.data ? sb : sa;
                 good =
                     num(tsl_jsonread_at(type_ids, i)) == types[i] &&
-                    num(tsl_jsonread_at(pair, 0)) ==
-                        chars_before(text, out.begin[i], false) &&
-                    num(tsl_jsonread_at(pair, 1)) == chars_before(text, out.end[i], true);
+                    num(tsl_jsonread_at(pair, 0)) == chars_before(text, out.begin[i]) &&
+                    num(tsl_jsonread_at(pair, 1)) == chars_before(text, out.end[i]);
             }
             if (!good && differs(slice("pair"), sa, rc < 0 ? err.msg : "other tokens")) {
                 print_ints("ids     ", out.ids, out.n);
@@ -595,9 +593,8 @@ static bool same_splits(const struct tsl_atext *t, const struct tsl_pieces *piec
         tsl_jsonread_str(tsl_jsonread_at(split, 0), &s);
         if (s.len != p->end - p->begin || memcmp(s.data, t->bytes + p->begin, s.len) != 0)
             return false;
-        if (num(tsl_jsonread_at(pair, 0)) !=
-                chars_before(text, t->begin[p->begin], false) ||
-            num(tsl_jsonread_at(pair, 1)) != chars_before(text, t->end[p->end - 1], true))
+        if (num(tsl_jsonread_at(pair, 0)) != chars_before(text, t->begin[p->begin]) ||
+            num(tsl_jsonread_at(pair, 1)) != chars_before(text, t->end[p->end - 1]))
             return false;
     }
     return true;
@@ -880,8 +877,7 @@ static void run_patterns(const char *path)
             rc = tsl_pretok_apply(p, &text, &scratch, &pieces, &err);
         bool good = rc == 0 && pieces.n == tsl_jsonread_size(ends);
         for (size_t i = 0; good && i < pieces.n; i++)
-            good =
-                num(tsl_jsonread_at(ends, i)) == chars_before(s, pieces.p[i].end, true);
+            good = num(tsl_jsonread_at(ends, i)) == chars_before(s, pieces.p[i].end);
         if (!good && differs(which, s, rc < 0 ? err.msg : "other pieces"))
             print_json_ints("expected", ends);
         tsl_atext_fini(&text);
