@@ -89,12 +89,11 @@ int tsl_model_record(const struct tsl_modelconfig *c, struct tsl_params *p,
                      struct tsl_err *err)
 {
     *out = (struct tsl_model_outputs){ 0 };
-    bool rotary = c->kind == TSL_MODEL_ROFORMER || c->kind == TSL_MODEL_T5;
-    int64_t first = c->kind == TSL_MODEL_ROBERTA ? c->pad_token_id + 1 : 0;
-    if (!rotary && task->seq + first > c->max_position_embeddings)
-        return tsl_err_set(
-            err, TSL_EUSAGE, "samples of %lld tokens, but the model has %lld positions",
-            (long long)task->seq, (long long)(c->max_position_embeddings - first));
+    int64_t positions = tsl_modelconfig_positions(c);
+    if (task->seq > positions)
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "samples of %lld tokens, but the model has %lld positions",
+                           (long long)task->seq, (long long)positions);
     make_inputs(c, task, g, in);
     struct tsl_layers l = { .c = c, .p = p, .g = g, .err = err };
     write_model(&l, task, in, out);

@@ -9,6 +9,10 @@
 #include "base/mem.h"
 #include "tensor/ops.h"
 
+/* The deepest models that were published have 1,000 (Wang et al. 2022); the names of this many
+ * layers are still told apart in seconds. */
+enum { LAYERS_MAX = 1024 };
+
 /* ---- what a family is unless told otherwise ---- */
 
 static const struct {
@@ -231,9 +235,15 @@ static int read_members(struct tsl_modelconfig *c, const struct tsl_jsonval *roo
         if (!has(m, c->kind) || kind == TSL_JSON_NONE || kind == TSL_JSON_NULL)
             continue;
         void *to = (char *)c + m->at;
-        if (m->real ? !tsl_jsonread_num(v, to) : !tsl_jsonread_int(v, to))
+        int64_t whole = 0;
+        if (m->real ? !tsl_jsonread_num(v, to) : !tsl_jsonread_int(v, &whole))
             return tsl_err_set(err, TSL_EFORMAT, "%s: %s is %s, not a number", name,
                                spelled(m, c->kind), tsl_jsonread_kind_name(v));
+        if (whole < 0 || whole > INT32_MAX)
+            return tsl_err_set(err, TSL_EFORMAT, "%s: %s is %" PRId64, name,
+                               spelled(m, c->kind), whole);
+        if (!m->real)
+            memcpy(to, &whole, sizeof whole);
     }
     if (c->kind == TSL_MODEL_T5)
         c->attention_probs_dropout_prob = c->hidden_dropout_prob;
@@ -257,7 +267,7 @@ static int read_activation(struct tsl_modelconfig *c, const struct tsl_jsonval *
     memcpy(text, said.data, said.len);
     text[said.len] = 0;
     const char *plain = text;
-    c->gated = !strncmp(text, "gated-", 6);
+    c->gated = c->kind == TSL_MODEL_T5 && !strncmp(text, "gated-", 6);
     if (c->gated)
         plain += 6;
     c->hidden_act = tsl_ops_unary_named(plain);
@@ -320,7 +330,7 @@ int tsl_modelconfig_parse(struct tsl_modelconfig *c, struct tsl_slice text,
     return rc;
 }
 
-/* As transformers calls it. */
+/* As transformers calls it, without "gated-". */
 static const char *activation_name(const struct tsl_modelconfig *c)
 {
     static const char *const names[TSL_UNARIES] = {
@@ -331,7 +341,7 @@ static const char *activation_name(const struct tsl_modelconfig *c)
         [TSL_IDENTITY] = "linear",    [TSL_LEAKY_RELU] = "leaky_relu",
     };
     if (c->gated && c->hidden_act == TSL_GELU_TANH)
-        return "gated-gelu";
+        return "gelu";
     return names[c->hidden_act] ? names[c->hidden_act] : "gelu";
 }
 
@@ -377,11 +387,14 @@ int tsl_modelconfig_text(const struct tsl_modelconfig *c, char **text,
         put_real(&j, "classifier_dropout_prob", c->hidden_dropout_prob);
     if (t5) /* the decoder begins with padding */
         tsl_json_u64(&j, "decoder_start_token_id", (uint64_t)c->pad_token_id);
+    char activation[40];
+    snprintf(activation, sizeof activation, "%s%s", c->gated ? "gated-" : "",
+             activation_name(c));
     tsl_json_str(&j,
                  gpt2 ? "activation_function"
                  : t5 ? "feed_forward_proj"
                       : "hidden_act",
-                 activation_name(c));
+                 activation);
     if (c->kind == TSL_MODEL_ROFORMER)
         tsl_json_bool(&j, "rotary_value", false);
     tsl_json_bool(&j, "tie_word_embeddings", c->tie_word_embeddings);
@@ -390,6 +403,15 @@ int tsl_modelconfig_text(const struct tsl_modelconfig *c, char **text,
     *text = rc == 0 ? tsl_mem_strdup(j.text, err) : NULL;
     tsl_json_fini(&j);
     return *text ? 0 : TSL_ENOMEM;
+}
+
+int64_t tsl_modelconfig_positions(const struct tsl_modelconfig *c)
+{
+    if (c->kind == TSL_MODEL_ROFORMER || c->kind == TSL_MODEL_T5)
+        return INT64_MAX;
+    /* RoBERTa's first ones, up to that of padding, are never taken */
+    return c->max_position_embeddings -
+           (c->kind == TSL_MODEL_ROBERTA ? c->pad_token_id + 1 : 0);
 }
 
 int tsl_modelconfig_check(const struct tsl_modelconfig *c, struct tsl_err *err)
@@ -412,11 +434,15 @@ int tsl_modelconfig_check(const struct tsl_modelconfig *c, struct tsl_err *err)
         { "d_kv", c->d_kv, c->kind == TSL_MODEL_T5 },
         { "relative_attention_num_buckets", c->relative_attention_num_buckets,
           c->kind == TSL_MODEL_T5 ? 4 : 0 },
+        { "relative_attention_max_distance", c->relative_attention_max_distance, 0 },
+        { "num_decoder_layers", c->num_decoder_layers, c->kind == TSL_MODEL_T5 },
     };
     for (size_t i = 0; i < sizeof sizes_of / sizeof *sizes_of; i++)
         if (sizes_of[i].value < sizes_of[i].least || sizes_of[i].value > INT32_MAX)
             return tsl_err_set(err, TSL_EUSAGE, "%s is %" PRId64, sizes_of[i].name,
                                sizes_of[i].value);
+    if (c->num_hidden_layers > LAYERS_MAX || c->num_decoder_layers > LAYERS_MAX)
+        return tsl_err_set(err, TSL_EUSAGE, "more than %d layers", LAYERS_MAX);
     if (c->kind != TSL_MODEL_T5 && c->hidden_size % c->num_attention_heads != 0)
         return tsl_err_set(err, TSL_EUSAGE,
                            "hidden_size %" PRId64

@@ -61,5 +61,7 @@ int tsl_modelconfig_text(const struct tsl_modelconfig *c, char **text,
                          struct tsl_err *err);
 /* Do the numbers fit each other?  0, or TSL_EUSAGE and what does not. */
 int tsl_modelconfig_check(const struct tsl_modelconfig *c, struct tsl_err *err);
+/* How many positions it has learned, which count from 0; INT64_MAX: it takes any. */
+int64_t tsl_modelconfig_positions(const struct tsl_modelconfig *c);
 
 #endif

@@ -9,6 +9,8 @@
 #include "base/mem.h"
 
 enum { ALIGN_NUMBERS = 16 }; /* 64 bytes */
+#define NUMBERS_MAX                                                                      \
+    (SIZE_MAX / 64) /* so that bytes of all, rounded up, do not overflow */
 
 static size_t rounded_up(size_t n)
 {
@@ -27,9 +29,12 @@ int tsl_params_add(struct tsl_params *p, const char *name, unsigned rank,
     size_t n = 1;
     for (unsigned i = 0; i < rank; i++)
         if (dim[i] < 1 || __builtin_mul_overflow(n, (size_t)dim[i], &n) ||
-            n > SIZE_MAX / 64)
+            n > NUMBERS_MAX)
             return tsl_err_set(err, TSL_EUSAGE, "%s: axis %u has a length of %lld", name,
                                i, (long long)dim[i]);
+    if (n > NUMBERS_MAX - p->numbers)
+        return tsl_err_set(err, TSL_EUSAGE, "%s: no machine holds so many parameters",
+                           name);
     int rc =
         tsl_mem_grow(&p->item, &p->cap, p->n + 1, sizeof *p->item, "parameters", err);
     if (rc < 0)

@@ -122,6 +122,9 @@ static int one_batch(struct tsl_evaluate *e, const struct tsl_trainbatch *b,
     /* divided by 1, a loss is a sum */
     static const struct tsl_trainfeed_counts ones = { 1, 1, 1, 1 };
     struct tsl_draw draw = { 0 };
+    int rc = tsl_trainfeed_check(b, &e->task, e->o.model, err);
+    if (rc < 0)
+        return rc;
     tsl_trainfeed_count(b, &e->task, &s->n);
     tsl_trainfeed_save(b, &e->task, &e->in, e->feed);
     tsl_trainfeed_put(&e->in, e->feed, &ones);

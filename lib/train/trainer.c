@@ -383,6 +383,9 @@ static int take_batches(struct tsl_trainer *t, struct tsl_trainfeed_counts *all,
         int rc = tsl_loader_next(t->loader, &b, err);
         if (rc <= 0)
             return rc;
+        rc = tsl_trainfeed_check(b, &t->task, &t->o.model, err);
+        if (rc < 0)
+            return rc;
         tsl_trainfeed_count(b, &t->task, all);
         tsl_trainfeed_save(b, &t->task, &t->in, t->feeds + i * t->feed_bytes);
         *next = b->next;

@@ -1,6 +1,7 @@
 #include "train/trainfeed.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <string.h>
 
 /* ---- the task ---- */
@@ -59,6 +60,65 @@ int tsl_trainfeed_task(struct tsl_model_task *task, const struct tsl_modelconfig
     }
     *task = t;
     return 0;
+}
+
+/* Numbers of a batch, cols of each row, that are to be below end.  Negative ones say that there
+ * is nothing. */
+struct numbers {
+    const int32_t *x;
+    uint64_t n;
+    uint32_t cols;
+    int64_t end;
+    const char *what;
+};
+
+static int check_numbers(const struct tsl_trainbatch *b, const struct numbers *all,
+                         struct tsl_err *err)
+{
+    int32_t most = -1;
+    uint64_t at = 0;
+    for (uint64_t i = 0; i < all->n; i++)
+        most = all->x[i] > most ? all->x[i] : most;
+    if (most < all->end)
+        return 0;
+    while (all->x[at] < all->end)
+        at++;
+    uint64_t row = all->x == b->masked_labels
+                       ? (uint32_t)b->masked_positions[at] / b->shape.tokens_max
+                       : at / all->cols;
+    return tsl_err_set(err, TSL_EFORMAT,
+                       "record %" PRIu64 " of data set %" PRIu32 ": %s %" PRId32
+                       " is not one of the %" PRId64 " that the model has",
+                       b->records[row], b->sets[row] + 1, all->what, all->x[at],
+                       all->end);
+}
+
+int tsl_trainfeed_check(const struct tsl_trainbatch *b, const struct tsl_model_task *task,
+                        const struct tsl_modelconfig *c, struct tsl_err *err)
+{
+    const struct tsl_trainbatch_shape *s = &b->shape;
+    /* rows without a sample are padding, which is a token, too */
+    uint64_t n = (uint64_t)s->rows_max * s->tokens_max,
+             nouts = (uint64_t)s->rows_max * s->outs_max;
+    const int64_t vocab = c->vocab_size;
+    const struct numbers all[] = {
+        { b->input_ids, n, s->tokens_max, vocab, "token" },
+        { b->segment_ids, c->type_vocab_size > 0 ? n : 0, s->tokens_max,
+          c->type_vocab_size, "segment" },
+        { b->position_ids, task->positions ? n : 0, s->tokens_max,
+          tsl_modelconfig_positions(c), "position" },
+        { b->masked_labels, task->masked ? b->nmasked : 0, 0, vocab, "masked token" },
+        { b->labels, task->next ? n : 0, s->tokens_max, vocab, "next token" },
+        { b->nsp_labels, task->pairs ? b->rows : 0, 1, 2, "label" },
+        { b->decoder_ids, task->target ? nouts : 0, s->outs_max, vocab,
+          "decoder's token" },
+        { b->decoder_labels, task->target ? nouts : 0, s->outs_max, vocab,
+          "decoder's token" },
+    };
+    int rc = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all && rc == 0; i++)
+        rc = check_numbers(b, &all[i], err);
+    return rc;
 }
 
 void tsl_trainfeed_count(const struct tsl_trainbatch *b,

@@ -15,6 +15,12 @@ int tsl_trainfeed_task(struct tsl_model_task *task, const struct tsl_modelconfig
                        const struct tsl_trainbatch_shape *shape,
                        const struct tsl_trainset_info *info, struct tsl_err *err);
 
+/* Has the model what a batch asks for: its tokens, segments and positions, and the classes of
+ * labels?  Kernels take that for granted.  TSL_EFORMAT names the record, its set and what the
+ * model has not. */
+int tsl_trainfeed_check(const struct tsl_trainbatch *b, const struct tsl_model_task *task,
+                        const struct tsl_modelconfig *c, struct tsl_err *err);
+
 /* How many labels a batch has of each loss. */
 struct tsl_trainfeed_counts {
     uint64_t masked, pairs, labels, tokens;

@@ -72,7 +72,12 @@ static void what_does_not_fit_is_told(void **state)
         { "{\"model_type\": \"bert\", \"vocab_size\": 99999999999}", "vocab_size" },
         { "{\"model_type\": \"bert\", \"hidden_act\": \"sine\"}", "sine" },
         { "{\"model_type\": \"bert\", \"hidden_act\": 3}", "hidden_act" },
+        { "{\"model_type\": \"bert\", \"hidden_act\": \"gated-gelu\"}", "gated-gelu" },
         { "{\"model_type\": \"bert\", \"hidden_dropout_prob\": 1}", "dropout" },
+        { "{\"model_type\": \"gpt2\", \"n_embd\": 4611686018427387904}", "n_embd" },
+        { "{\"model_type\": \"gpt2\", \"n_layer\": 2000000000}", "1024 layers" },
+        { "{\"model_type\": \"t5\", \"num_decoder_layers\": 2000000000}", "1024 layers" },
+        { "{\"model_type\": \"t5\", \"num_decoder_layers\": -1}", "num_decoder_layers" },
         { "{\"model_type\": \"albert\", \"num_hidden_groups\": 5}", "num_hidden_groups" },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -95,6 +100,24 @@ static void fractions_are_written_as_such(void **state)
     tsl_mem_free(text);
 }
 
+static void a_gated_activation_comes_back(void **state)
+{
+    (void)state;
+    static const enum tsl_unary acts[] = { TSL_GELU_TANH, TSL_SWISH, TSL_RELU };
+    for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
+        struct tsl_modelconfig c, back;
+        struct tsl_err err = { 0 };
+        char *text;
+        assert_true(tsl_modelconfig_preset(&c, "t5-small"));
+        c.gated = true;
+        c.hidden_act = acts[i];
+        assert_ok(tsl_modelconfig_text(&c, &text, &err), &err);
+        assert_ok(parse(&back, text, &err), &err);
+        assert_true(back.gated && back.hidden_act == acts[i]);
+        tsl_mem_free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,6 +125,7 @@ int main(void)
         TEST(what_is_not_said_is_what_transformers_takes),
         TEST(what_does_not_fit_is_told),
         TEST(fractions_are_written_as_such),
+        TEST(a_gated_activation_comes_back),
     };
     return cmocka_run_group_tests_name("modelconfig", tests, NULL, NULL);
 }

@@ -74,6 +74,15 @@ static void what_cannot_be_a_parameter_is_told(void **state)
     assert_err(add(&p, "b", 0, &err), TSL_EUSAGE, &err, "b");
     assert_err(tsl_params_add(&p, "c", 6, (int64_t[]){ 1, 1, 1, 1, 1, 1 }, &err),
                TSL_EUSAGE, &err, "c");
+    /* each alone would do, but their bytes do not fit size_t */
+    const int64_t large[] = { INT32_MAX, 1 << 26 };
+    assert_ok(tsl_params_add(&p, "d", 2, large, &err), &err);
+    assert_err(tsl_params_add(&p, "e", 2, (int64_t[]){ INT32_MAX, INT32_MAX }, &err),
+               TSL_EUSAGE, &err, "e");
+    int rc = 1;
+    for (char name[] = "f"; rc > 0 && name[0] <= 'z'; name[0]++)
+        rc = tsl_params_add(&p, name, 2, large, &err);
+    assert_err(rc, TSL_EUSAGE, &err, "parameters");
     tsl_params_fini(&p);
 }
 
