@@ -291,12 +291,14 @@ static int read_reserved(struct tsl_maskmeta *m, const struct tsl_jsonval *v,
     m->reserved = tsl_mem_alloc((size_t)n / 8 + 1, 1, "reserved ids", err);
     if (!m->reserved)
         return TSL_ENOMEM;
+    int64_t end = 0; /* runs rise, as they were written: else few bytes were long work */
     for (size_t i = 0; i < tsl_jsonread_size(v); i++) {
         int64_t from, to;
         if (!tsl_jsonread_int(tsl_jsonread_at(tsl_jsonread_at(v, i), 0), &from) ||
             !tsl_jsonread_int(tsl_jsonread_at(tsl_jsonread_at(v, i), 1), &to) ||
-            from < 0 || to < from || to >= n)
+            from < end || to < from || to >= n)
             return TSL_EFORMAT;
+        end = to + 1;
         for (; from <= to; from++)
             m->reserved[from / 8] |= (uint8_t)(1 << from % 8);
     }

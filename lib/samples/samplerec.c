@@ -390,6 +390,8 @@ static int read_pieces(const struct tsl_samplecols *c, const struct tsl_record *
     s->has_positions = c->positions >= 0;
     s->kind = c->kind < 0 ? TSL_SAMPLE_BOTH_WAYS : *(const uint8_t *)v[c->kind].data;
     s->prefix = c->kind < 0 ? 0 : tsl_load32(v[c->prefix].data);
+    if (s->kind > TSL_SAMPLE_PREFIX || s->prefix > s->n)
+        return bad(rec, "its kind or prefix is none that there is", err);
     if (c->ends >= 0) {
         s->nends = v[c->ends].n;
         if (s->nends > s->n)
@@ -403,6 +405,9 @@ static int read_pieces(const struct tsl_samplecols *c, const struct tsl_record *
         if (v[c->positions].n != s->n)
             return bad(rec, "it has not as many positions as tokens", err);
         widen(s->positions, TSL_U32, &v[c->positions]);
+        for (uint32_t i = 0; i < s->n; i++)
+            if (s->positions[i] >= TSL_SAMPLE_TOKENS_MAX)
+                return bad(rec, "a position is larger than a sample can be", err);
     }
     if (c->outs >= 0) {
         s->nouts = v[c->outs].n;

@@ -254,9 +254,9 @@ static int read_starts(const struct tsl_trainfields *f, const struct tsl_record 
     }
     if (v->n < s->n)
         return bad("it has not as many word starts as tokens", err);
-    if (t == TSL_BIT || t == TSL_U8)
+    if (t == TSL_BIT)
         memcpy(s->starts, v->data, s->n);
-    for (uint32_t i = 0; i < s->n && t != TSL_BIT && t != TSL_U8; i++)
+    for (uint32_t i = 0; i < s->n && t != TSL_BIT; i++)
         s->starts[i] = number_at(t, v, i) != 0;
     return 0;
 }

@@ -127,6 +127,7 @@ static void what_tells_no_recipe_is_refused(void **state)
         { "\"decide\": \"run\"", "\"decide\": 1" },
         { "\"weights\": [", "\"weights\": [\"a\", " },
         { "\"reserved\": [", "\"reserved\": [7, " },
+        { "\"reserved\": [", "\"reserved\": [[0, 4], [0, 4], " }, /* again and again */
     };
     struct tsl_maskmeta m = make(TSL_DENOISE_MLM), got;
     struct tsl_err err = { 0 };
