@@ -38,7 +38,7 @@ static struct {
     uint64_t eval_every, eval_batches;
     uint64_t steps, accumulate, save_every, keep, keep_every, log_every, vocab, layers,
         hidden, heads, intermediate;
-    double lr, beta1, beta2, eps, decay, clip, dropout, ema;
+    double lr, beta1, beta2, eps, decay, clip, dropout, range, ema;
     bool resume, force, explain, profile;
 } given = { .lr = -1,
             .beta1 = -1,
@@ -47,6 +47,7 @@ static struct {
             .decay = -1,
             .clip = -1,
             .dropout = -1,
+            .range = -1,
             .ema = -1,
             .steps = UINT64_MAX,
             .keep = 3,
@@ -133,6 +134,8 @@ static const struct cli_opt opts[] = {
                 "likewise: width of the feed-forward layers", ctrain_count),
     CTRAIN_CALL(0, "dropout", "P", &given.dropout,
                 "likewise: of hidden states and attention", ctrain_number),
+    CTRAIN_CALL(0, "initializer-range", "X", &given.range,
+                "likewise: standard deviation of initial weights", ctrain_number),
     CTRAIN_OPT(0, "init", "FILE", CLI_STR, &given.init,
                "begin with these weights: a safetensors file, or a folder\n"
                "with model.safetensors, by the names of public checkpoints"),
@@ -271,6 +274,8 @@ static int model_of(struct tsl_modelconfig *c, const struct tsl_trainset_info *i
         c->intermediate_size = (int64_t)given.intermediate;
     if (given.dropout >= 0)
         c->hidden_dropout_prob = c->attention_probs_dropout_prob = given.dropout;
+    if (given.range >= 0)
+        c->initializer_range = given.range;
     if (given.vocab)
         c->vocab_size = (int64_t)given.vocab;
     else if (preset && info->vocab_size)

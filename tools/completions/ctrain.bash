@@ -28,13 +28,13 @@ _ctrain() {
     --batch | --accumulate | --seq-length | --steps | --lr | --beta1 | --beta2 | --eps) ;;
     --weight-decay | --clip | --ema | --lookahead | --group | --baseline | --seed) ;;
     --save-every | --keep | --keep-every | --log-every | --eval-every | --eval-batches) ;;
-    --memory | --threads) ;;
+    --initializer-range | --memory | --threads) ;;
     *)
         if [[ $cur == -* ]]; then
             compopt +o filenames
             COMPREPLY=($(compgen -W '--model= --vocab-size= --layers= --hidden= --heads=
-                --intermediate= --dropout= --init= --data= --batch= --accumulate= --seq-length=
-                --truncate --objective= --steps= --optimizer= --lr= --schedule= --beta1= --beta2=
+                --intermediate= --dropout= --initializer-range= --init= --data= --batch=
+                --accumulate= --seq-length= --truncate --objective= --steps= --optimizer= --lr= --schedule= --beta1= --beta2=
                 --eps= --weight-decay= --clip= --ema= --lookahead= --group= --baseline= --dtype=
                 --seed= -o --resume --force --save-every= --keep= --keep-every= --log-every=
                 --eval= --eval-every= --eval-batches= --memory= --threads= --quiet

@@ -12,3 +12,8 @@ grep -q '</html>' run/report.html
 ctrain "${five[@]}" -o other -v 2>told
 grep -q '^ctrain: step 5: loss ' told
 tail -n 1 told | grep -q '^ctrain: 5 steps, [0-9]* tokens, loss .* to checkpoint-00000005$'
+# initial weights as wide as asked for
+quiet ctrain --data=s.tslrec -n 0 --initializer-range=0.08 -o wide
+quiet ctrain --data=s.tslrec -n 0 -o usual
+grep -q "\"initializer_range\": 0.08[,}]*$" wide/checkpoint-00000000/config.json
+! cmp -s {wide,usual}/checkpoint-00000000/model.safetensors

@@ -16,6 +16,7 @@ refuses 'invalid --dtype: fp16 (f32 or bf16)' -- ctrain --data=s.tslrec -n 5 --d
 refuses 'abc is not a number' -- ctrain --data=s.tslrec -n 5 --lr=abc
 refuses 'invalid number for --steps' -- ctrain --data=s.tslrec -n x
 refuses 'a dropout is a number' -- ctrain --data=s.tslrec -n 5 --dropout=1.5
+refuses 'abc is not a number' -- ctrain --data=s.tslrec -n 5 --initializer-range=abc
 refuses 'cannot be divided' -- ctrain --data=s.tslrec -n 5 --heads=3
 refuses 'data for mlm, not for foo' -- ctrain --data=s.tslrec -n 5 --objective=foo
 refuses 'more than 16' 'truncate' -- ctrain --data=s.tslrec -n 5 --seq-length=16
