@@ -13,6 +13,7 @@
 #include "cli_progress.h"
 #include "cli_run.h"
 #include "cmask_vocab.h"
+#include "io/file.h"
 #include "io/outfile.h"
 #include "par/thread.h"
 #include "samples/maskjob.h"
@@ -24,9 +25,9 @@
 static struct {
     const char *pack, *noise, *mean_span, *sentinel, *compat, *vocab, *input, *format,
         *output, *unit, *split, *mask_prob, *short_prob;
-    const char *seed, *temp, *stats, *progress, *compress, *lone;
+    const char *seed, *temp, *stats, *progress, *compress, *lone, *window;
     uint64_t overlap, sentinels, length, dupes, copies, epoch, predictions, ngram,
-        np_seed, memory, nthreads, window;
+        np_seed, memory, nthreads;
     bool positions, roll, separator, drop_last;
     bool dynamic, whole_word, favor_longer, permute, python2, cut_words, draw_specials;
     bool across, quiet, verbose, join;
@@ -64,8 +65,9 @@ static const struct cli_opt opts[] = {
     OPT(0, "lone", "HOW", CLI_STR, &given.lone,
         "documents of one sentence: split (at a word, the default),\n"
         "random (a random partner, as the scripts do), drop"),
-    OPT(0, "window", "N", CLI_COUNT, &given.window,
-        "partners come from the N documents before; default: all"),
+    OPT(0, "window", "N", CLI_STR, &given.window,
+        "of nsp: partners come from the N documents before, or all:\n"
+        "from the whole input; default: all, of pipes 8192"),
     OPT(0, "cut-words", NULL, CLI_FLAG, &given.cut_words,
         "cut what is too long within words, as the scripts do"),
     HEADING("Packing (of clm, mlm, span, ul2, prefix, unilm, plm, mae):"),
@@ -265,6 +267,7 @@ static void compat_pair(struct tsl_compat_pair_opts *b, const struct cmask_vocab
 /* ---- recipes ---- */
 
 enum { OF_PAIRS, OF_SEGMENTS, OF_PACKS };
+enum { WINDOW_OF_PIPES = 8192 };
 
 static const struct objective {
     const char *name;
@@ -356,10 +359,7 @@ static int specials_known(struct tsl_maskjob_opts *o, const struct tsl_special_i
         o->pack = tsl_pack_roberta(x);
         o->pack.mode = TSL_PACK_DOC_SENTENCES;
         break;
-    case 3:
-        o->pack = tsl_pack_gpt(x);
-        o->kind = TSL_MASKJOB_BESTFIT;
-        break;
+    case 3: o->pack = tsl_pack_gpt(x); break;
     case 4: o->pack = tsl_pack_bert4keras(x); break;
     default: o->pack = tsl_pack_gpt(x); break;
     }
@@ -395,6 +395,23 @@ static int specials_known(struct tsl_maskjob_opts *o, const struct tsl_special_i
     return obj->denoise == TSL_DENOISE_SPAN ? spans(o, x, err) : 0;
 }
 
+/* A pipe is never read to its end before the first sample comes out, unless that is asked
+ * for; a file that is read where it lies may be drawn from as a whole. */
+static uint64_t window(const struct tsl_maskjob_opts *o)
+{
+    uint64_t n = 0;
+    if (!given.window) {
+        for (size_t i = 0; i < o->docs.npaths; i++)
+            if (!tsl_file_is_regular(o->docs.paths[i]))
+                n = WINDOW_OF_PIPES;
+    } else if (strcmp(given.window, "all") != 0 &&
+               (!tsl_parse_u64(given.window, &n, NULL) || n == 0)) {
+        cli_misuse(true, "invalid --window: %s (a number of documents, or all)",
+                   tsl_quote(given.window).s);
+    }
+    return n;
+}
+
 static void keyed(struct tsl_maskjob_opts *o, const struct objective *obj)
 {
     o->denoise.kind = obj->denoise;
@@ -406,7 +423,7 @@ static void keyed(struct tsl_maskjob_opts *o, const struct objective *obj)
         o->pair.short_rate = share("short-prob", given.short_prob, o->pair.short_rate);
         o->pair.lone =
             (enum tsl_pair_lone)cli_choose("lone", given.lone, "split\0random\0drop\0");
-        o->pair.window = given.window;
+        o->pair.window = window(o);
         o->pair.cut_words = given.cut_words;
     } else if (obj->of == OF_SEGMENTS) {
         o->kind = TSL_MASKJOB_TWOSEG;
@@ -420,6 +437,11 @@ static void keyed(struct tsl_maskjob_opts *o, const struct objective *obj)
     }
     if (given.pack && obj->of != OF_PACKS)
         cli_misuse(true, "--pack is not of %s", obj->name);
+    if (given.pack && strcmp(given.pack, "bestfit") == 0)
+        o->kind = TSL_MASKJOB_BESTFIT; /* said before the input is opened */
+    if (given.window && obj->of != OF_PAIRS)
+        cli_misuse(true, "--window is of nsp and sop, which draw partners, not of %s",
+                   obj->name);
     o->specials_known = specials_known;
 }
 
@@ -537,7 +559,6 @@ static void put_losses(struct tsl_json *w, const struct tsl_maskjob_opts *o,
         tsl_json_u64(w, "lone_split", st->pair.lone_split);
         tsl_json_u64(w, "lone_random", st->pair.lone_random);
         tsl_json_u64(w, "lone_dropped", st->pair.lone_dropped);
-        tsl_json_u64(w, "without_partner", st->pair.without_partner);
         tsl_json_u64(w, "partner_of_the_only_document", st->pair.one_document);
     }
 }
@@ -600,14 +621,14 @@ static void fill_job(struct tsl_maskjob_opts *o, char **operands, size_t n,
 {
     static char dash[] = "-", *standard_input[] = { dash, NULL };
     const char *tmp = getenv("TMPDIR");
-    recipe(o, operands[0], vocab);
-    o->special = vocab->specials;
     o->docs.paths = n > 1 ? operands + 1 : standard_input;
     o->docs.npaths = n > 1 ? n - 1 : 1;
+    recipe(o, operands[0], vocab);
+    o->special = vocab->specials;
     o->docs.jsonl = cli_choose("input", given.input, "stream\0jsonl\0");
     o->docs.continues = vocab->continues;
     o->docs.vocab_size = vocab->specials.vocab_size;
-    o->docs.temp_dir = given.temp ? given.temp : tmp && *tmp ? tmp : "/tmp";
+    o->temp_dir = given.temp ? given.temp : tmp && *tmp ? tmp : "/tmp";
     o->output = given.output;
     o->jsonl = cli_choose("output", given.format, "stream\0jsonl\0");
     if (!o->jsonl && !o->output && isatty(STDOUT_FILENO))

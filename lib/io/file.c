@@ -407,6 +407,13 @@ bool tsl_file_thread_times(double *ran, double *waited)
     return true;
 }
 
+bool tsl_file_is_regular(const char *path)
+{
+    struct stat st;
+    int rc = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &st) : stat(path, &st);
+    return rc == 0 && S_ISREG(st.st_mode);
+}
+
 bool tsl_file_is_fifo(const char *path)
 {
     struct stat st;

@@ -95,6 +95,9 @@ int tsl_file_close(struct tsl_file *f, struct tsl_err *err);
  * ready to run and others ran.  false: it does not tell. */
 bool tsl_file_thread_times(double *ran, double *waited);
 
+/* Is path, or standard input for "-", a regular file?  false when it cannot be told. */
+bool tsl_file_is_regular(const char *path);
+
 /* Is path a named pipe?  false when it cannot be told. */
 bool tsl_file_is_fifo(const char *path);
 

@@ -56,13 +56,12 @@ static bool draw_partner(const struct tsl_pair *p, struct tsl_draws *draws, uint
                          uint64_t ndocs, uint64_t *partner)
 {
     uint64_t window = p->o.window;
-    if (window) {
-        uint64_t n = doc < window ? doc : window;
-        if (!n)
-            return false;
-        *partner = doc - n + tsl_draws_below64(draws, n);
+    if (window && doc > window) {
+        *partner = doc - window + tsl_draws_below64(draws, window);
         return true;
     }
+    if (window && ndocs > window + 1)
+        ndocs = window + 1;
     if (ndocs < 2)
         return false;
     *partner = tsl_draws_below64(draws, ndocs - 1);
@@ -139,19 +138,14 @@ static bool pair_single(struct tsl_pair_walk *w, const struct chunk *k,
     return true;
 }
 
-/* A random second segment where there is a partner. */
-static bool pair_random(struct tsl_pair_walk *w, const struct chunk *k, size_t a_end,
+/* A random second segment. */
+static void pair_random(struct tsl_pair_walk *w, const struct chunk *k, size_t a_end,
                         uint32_t target, struct tsl_pair_plan *plan,
                         struct tsl_pair_stats *t)
 {
     uint32_t a_len = sum(w->d->sents + k->first, a_end);
     uint64_t bits = tsl_draws_next(&w->draws);
-    bool other = draw_partner(w->p, &w->draws, w->doc, w->ndocs, &plan->partner);
-    if (!other && w->p->o.window) {
-        t->without_partner++;
-        return false;
-    }
-    if (!other) {
+    if (!draw_partner(w->p, &w->draws, w->doc, w->ndocs, &plan->partner)) {
         t->one_document++;
         plan->partner = w->doc;
     }
@@ -159,7 +153,6 @@ static bool pair_random(struct tsl_pair_walk *w, const struct chunk *k, size_t a
     plan->b_at = (uint32_t)bits;
     plan->b_len = (target > a_len ? target - a_len : 1) & LENGTH_MAX;
     plan->is_random = plan->label = 1;
-    return true;
 }
 
 /* One sample of the chunk; false: it gives none.  *used: how many sentences are used up.
@@ -185,14 +178,10 @@ static bool plan_chunk(struct tsl_pair_walk *w, const struct chunk *k, uint32_t 
         random = true;
         t->lone_random++;
     }
-    if (random && pair_random(w, k, a_end, target, plan, t)) {
+    if (random) {
+        pair_random(w, k, a_end, target, plan, t);
         *used = a_end;
         return true;
-    }
-    if (lone && o->lone == TSL_PAIR_LONE_RANDOM) { /* nobody to be paired with */
-        t->lone_random--;
-        t->lone_dropped++;
-        return false;
     }
     if (k->n > 1) {
         uint32_t a_len = sum(w->d->sents + k->first, a_end);

@@ -47,8 +47,9 @@ struct tsl_pair_opts {
     double
         short_rate; /* so many samples aim at a length drawn from 2 .. tokens_max - 3 */
     enum tsl_pair_lone lone;
-    /* Partners are one of so many documents before; 0: of all.  The first document has
-     * none before it, and makes true pairs only (counted). */
+    /* Partners are one of so many documents before, of the first ones one of so many others
+     * from the front; 0: of all.  So who has that many documents and one more has the same
+     * partners as with 0. */
     uint64_t window;
     bool cut_words; /* cut within words, as the scripts do */
 };
@@ -63,8 +64,7 @@ struct tsl_pair_plan {
 
 struct tsl_pair_stats {
     uint64_t samples, label1;
-    uint64_t one_document;    /* random partners from the only document there is */
-    uint64_t without_partner; /* true pairs because the window was empty */
+    uint64_t one_document; /* random partners from the only document there is */
     uint64_t lone_split, lone_random, lone_dropped;
     uint64_t tokens, tokens_cut;
     uint64_t words_cut; /* segments cut within a word that fills all there is room for */

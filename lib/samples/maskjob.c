@@ -9,6 +9,8 @@
 #include "par/thread.h"
 #include "record/rec_native.h"
 #include "record/recjson.h"
+#include "samples/docring.h"
+#include "samples/docstore.h"
 #include "samples/maskmeta.h"
 #include "samples/recbatch.h"
 #include "samples/samplemap.h"
@@ -17,6 +19,7 @@ enum {
     /* Units in an item: enough that a hand-over does not show, few enough that the threads
      * end together. */
     ITEM_DOCS = 64,
+    ITEM_BYTES = 256 << 10, /* of documents, unless one is longer */
     ITEM_INSTANCES = 4096,
     ITEM_SAMPLES = 256,
     /* A key's low bits count a document's samples. */
@@ -37,6 +40,11 @@ struct worker {
 /* Units [from, to) of one copy, and the records made of them. */
 struct item {
     uint64_t from, to, copy;
+    /* of a stream: where documents are, how many of them can be drawn, its number among the
+     * items and whether it had one before */
+    struct tsl_docsource source;
+    uint64_t serial;
+    bool used;
     /* of PACK: the samples' pieces one after the other, and where each sample's end */
     struct tsl_piece *pieces;
     size_t *ends;
@@ -48,7 +56,16 @@ struct job {
     struct tsl_maskjob_opts opts;
     const struct tsl_maskjob_opts *o; /* these */
     struct tsl_special_ids special;
+    /* All documents, or those that pass by. */
     struct tsl_docstore *docs;
+    struct tsl_docread *read;
+    struct tsl_docring *ring;
+    bool ended;       /* the stream */
+    uint64_t ahead;   /* documents that the first ones may draw from */
+    uint64_t serial;  /* items handed out */
+    uint64_t *floors; /* [nitems]: the first document that an item looks at */
+    uint64_t floor;   /* of the last one */
+    unsigned nitems;
     struct tsl_pair pair;
     struct tsl_twoseg twoseg;
     struct tsl_pack *pack; /* of the copy that is being read */
@@ -57,6 +74,7 @@ struct job {
     struct tsl_denoise *denoise; /* NULL: samples go out as they are */
     struct tsl_compat_pair *compat;
     struct tsl_compat_electra *electra;
+    struct tsl_docsource source;
     struct tsl_docview *main_view; /* what compat's documents are read through */
     struct worker *workers;
     unsigned nthreads;
@@ -185,6 +203,8 @@ static int work(void *ctx, unsigned worker, void *item, struct tsl_err *err)
     struct job *j = ctx;
     struct item *it = item;
     int rc = 0;
+    if (j->ring)
+        tsl_docview_turn(j->workers[worker].view, &it->source);
     for (uint64_t i = it->from; rc == 0 && i < it->to; i++)
         rc = make_unit(j, &j->workers[worker], it, i, err);
     return rc < 0 ? rc : 0;
@@ -192,29 +212,48 @@ static int work(void *ctx, unsigned worker, void *item, struct tsl_err *err)
 
 /* ---- planning ---- */
 
+/* The next document's sentences into the packer, or its end: 1, or 0 where the copy has no
+ * more. */
+static int put_doc(struct job *j, struct tsl_err *err)
+{
+    const uint32_t *sents = NULL;
+    size_t nsents = 0;
+    uint32_t ntokens;
+    struct tsl_doc d;
+    int rc;
+    if (j->ended)
+        return 0;
+    if (j->ring) {
+        rc = tsl_docring_pull(j->ring, &d, err);
+        if (rc < 0)
+            return rc;
+        j->ended = rc == 0;
+        sents = d.sents;
+        nsents = d.nsents;
+    } else if (j->next == tsl_docstore_counts(j->docs).ndocs) {
+        j->ended = true;
+    } else {
+        rc = tsl_docview_lengths(j->main_view, j->next, &sents, &nsents, &ntokens, err);
+        if (rc < 0)
+            return rc;
+    }
+    if (j->ended) {
+        tsl_pack_end(j->pack);
+        return 1;
+    }
+    rc = tsl_pack_put(j->pack, j->next++, sents, nsents, err);
+    return rc < 0 ? rc : 1;
+}
+
 /* Copies the pieces of the next sample to the item: 1, or 0 where the copy has no more. */
 static int plan_sample(struct job *j, struct item *it, struct tsl_err *err)
 {
     const struct tsl_piece *pieces;
-    const uint32_t *sents;
-    size_t n, nsents;
-    uint32_t ntokens;
+    size_t n;
     while (!tsl_pack_next(j->pack, &pieces, &n)) {
-        uint64_t ndocs = tsl_docstore_counts(j->docs).ndocs;
-        if (j->next > ndocs)
-            return 0;
-        if (j->next == ndocs) {
-            tsl_pack_end(j->pack);
-            j->next++;
-            continue;
-        }
-        int rc =
-            tsl_docview_lengths(j->main_view, j->next, &sents, &nsents, &ntokens, err);
-        if (rc == 0)
-            rc = tsl_pack_put(j->pack, j->next, sents, nsents, err);
-        if (rc < 0)
-            return rc;
-        j->next++;
+        int more = put_doc(j, err);
+        if (more <= 0)
+            return more;
     }
     int rc = tsl_mem_grow(&it->pieces, &it->pieces_cap, it->npieces + n,
                           sizeof *it->pieces, "a plan", err);
@@ -265,17 +304,92 @@ static int read_plans(struct job *j, struct item *it, struct tsl_err *err)
         end_pack(j);
         j->copy++;
         j->next = j->planned = 0;
+        j->ended = j->ring != NULL;
     }
     return 0;
 }
 
-static int read_item(void *ctx, void *item, struct tsl_err *err)
+/* Bytes of document number, which is in the ring or the store. */
+static int doc_bytes(struct job *j, uint64_t number, size_t *bytes, struct tsl_err *err)
 {
-    struct job *j = ctx;
-    struct item *it = item;
-    tsl_recbatch_reset(&it->records);
+    const uint32_t *sents;
+    size_t nsents;
+    uint32_t ntokens;
+    if (j->ring) {
+        *bytes = tsl_docring_bytes(j->ring, number);
+        return 0;
+    }
+    int rc = tsl_docview_lengths(j->main_view, number, &sents, &nsents, &ntokens, err);
+    *bytes = 2 * (size_t)ntokens;
+    return rc;
+}
+
+/* Is document number there?  1, or 0: they end before it.  Of a stream it is pulled in. */
+static int have_doc(struct job *j, uint64_t number, struct tsl_err *err)
+{
+    struct tsl_doc d;
+    int rc = 1;
+    if (!j->ring)
+        return number < j->units;
+    while (tsl_docring_count(j->ring) <= number && !j->ended) {
+        rc = tsl_docring_pull(j->ring, &d, err);
+        if (rc < 0)
+            return rc;
+        j->ended = rc == 0;
+    }
+    return number < tsl_docring_count(j->ring);
+}
+
+/* A few documents, each of which gives samples of its own. */
+static int read_docs(struct job *j, struct item *it, struct tsl_err *err)
+{
+    size_t sum = 0, bytes;
+    int rc = j->ahead ? have_doc(j, j->ahead, err) : 0;
+    it->from = j->next;
+    it->copy = j->copy;
+    while (rc >= 0 && j->next - it->from < ITEM_DOCS && sum < ITEM_BYTES &&
+           (rc = have_doc(j, j->next, err)) == 1) {
+        rc = doc_bytes(j, j->next++, &bytes, err);
+        sum += bytes;
+    }
+    it->to = j->next;
+    return rc < 0 ? rc : it->to > it->from;
+}
+
+/* What the items in work still look at stays in the ring. */
+static void forget_docs(struct job *j, struct item *it)
+{
+    uint64_t done = it->used ? it->serial + 1 : 0;
+    tsl_docring_forget(j->ring,
+                       done < j->serial ? j->floors[done % j->nitems] : j->floor);
+}
+
+static void hand_out(struct job *j, struct item *it)
+{
+    bool packs = j->o->kind == TSL_MASKJOB_PACK;
+    uint64_t low = packs ? it->pieces[0].doc : it->from;
+    if (j->ahead)
+        low = low > j->ahead ? low - j->ahead : 0;
+    it->used = true;
+    it->serial = j->serial++;
+    j->floor = j->floors[it->serial % j->nitems] = low;
+    it->source = tsl_docring_now(j->ring);
+}
+
+static int read_units(struct job *j, struct item *it, struct tsl_err *err)
+{
+    bool docs = j->o->kind == TSL_MASKJOB_PAIR || j->o->kind == TSL_MASKJOB_TWOSEG;
     if (j->o->kind == TSL_MASKJOB_PACK)
         return read_plans(j, it, err);
+    if (docs && j->copy < j->copies) {
+        int rc = read_docs(j, it, err);
+        if (rc != 0 || j->ring || ++j->copy == j->copies)
+            return rc;
+        j->next = 0;
+        return read_docs(j, it, err);
+    }
+    if (docs)
+        return 0;
     if (j->next >= j->units) {
         j->copy++;
         j->next = 0;
@@ -287,6 +401,19 @@ static int read_item(void *ctx, void *item, struct tsl_err *err)
     it->to = j->units - j->next < j->per_item ? j->units : j->next + j->per_item;
     j->next = it->to;
     return 1;
+}
+
+static int read_item(void *ctx, void *item, struct tsl_err *err)
+{
+    struct job *j = ctx;
+    struct item *it = item;
+    tsl_recbatch_reset(&it->records);
+    if (j->ring)
+        forget_docs(j, it);
+    int rc = read_units(j, it, err);
+    if (rc == 1 && j->ring)
+        hand_out(j, it);
+    return rc;
 }
 
 /* ---- writing ---- */
@@ -321,10 +448,15 @@ static int write_item(void *ctx, void *item, struct tsl_err *err)
 
 /* ---- setting up ---- */
 
+static const struct tsl_tokstream_head *head_of(const struct job *j)
+{
+    return j->read ? tsl_docread_head(j->read) : tsl_docstore_head(j->docs);
+}
+
 /* The streams' specials, where the options do not say. */
 static int find_specials(struct job *j, struct tsl_err *err)
 {
-    const struct tsl_tokstream_head *h = tsl_docstore_head(j->docs);
+    const struct tsl_tokstream_head *h = head_of(j);
     struct tsl_special_ids *s = &j->special;
     *s = j->o->special;
     if (s->vocab_size == 0)
@@ -382,8 +514,8 @@ static int set_up_keyed(struct job *j, struct tsl_err *err)
     j->opts.pair.seed = j->opts.twoseg.seed = o->seed;
     j->masked = o->copies != 0;
     j->copies = j->masked ? o->copies : 1;
-    j->units = tsl_docstore_counts(j->docs).ndocs;
-    j->per_item = ITEM_DOCS;
+    if (j->docs)
+        j->units = tsl_docstore_counts(j->docs).ndocs;
     if (o->kind == TSL_MASKJOB_PAIR) {
         j->tokens_max = o->pair.tokens_max;
         rc = tsl_pair_init(&j->pair, &o->pair, err);
@@ -469,7 +601,7 @@ static int make_workers(struct job *j, struct tsl_err *err)
         return TSL_ENOMEM;
     for (unsigned i = 0; rc == 0 && i < j->nthreads; i++) {
         struct worker *w = &j->workers[i];
-        rc = tsl_docview_create(&w->view, j->docs, err);
+        rc = tsl_docview_create(&w->view, &j->source, err);
         if (rc == 0)
             rc = tsl_sample_init(&w->sample, j->tokens_max + TSL_SAMPLE_SLACK, err);
         if (rc == 0)
@@ -506,7 +638,7 @@ static int open_output(struct job *j, struct tsl_err *err)
                                  .tokens_max = j->tokens_max,
                                  .special = j->special,
                                  .denoise = o->denoise,
-                                 .vocab_id = tsl_docstore_head(j->docs)->vocab_id };
+                                 .vocab_id = head_of(j)->vocab_id };
     rc = tsl_maskmeta_write(&meta, &head.meta, err);
     if (rc == 0) {
         struct tsl_recnative_opts no = { .zstd_level = o->zstd_level };
@@ -519,6 +651,10 @@ static int open_output(struct job *j, struct tsl_err *err)
 static int run_pipeline(struct job *j, struct tsl_err *err)
 {
     unsigned n = j->electra ? 1 : 2 * j->nthreads + 2;
+    j->nitems = n;
+    j->floors = tsl_mem_alloc(n, sizeof *j->floors, "batches", err);
+    if (!j->floors)
+        return TSL_ENOMEM;
     struct item *items = tsl_mem_alloc(n, sizeof *items, "batches", err);
     void **list = items ? tsl_mem_alloc(n, sizeof *list, "batches", err) : NULL;
     int rc = list ? 0 : TSL_ENOMEM;
@@ -549,7 +685,6 @@ static void add_pair_stats(struct tsl_pair_stats *sum, const struct tsl_pair_sta
     sum->samples += s->samples;
     sum->label1 += s->label1;
     sum->one_document += s->one_document;
-    sum->without_partner += s->without_partner;
     sum->lone_split += s->lone_split;
     sum->lone_random += s->lone_random;
     sum->lone_dropped += s->lone_dropped;
@@ -560,7 +695,7 @@ static void add_pair_stats(struct tsl_pair_stats *sum, const struct tsl_pair_sta
 
 static void sum_up(const struct job *j, struct tsl_maskjob_stats *st)
 {
-    st->docs = tsl_docstore_counts(j->docs);
+    st->docs = j->read ? tsl_docread_counts(j->read) : tsl_docstore_counts(j->docs);
     st->nthreads = j->nthreads;
     st->bytes_out = j->sink.bytes;
     st->pack = j->pack_stats;
@@ -595,25 +730,63 @@ static void end_job(struct job *j)
     tsl_bestfit_destroy(j->bestfit);
     tsl_denoise_destroy(j->denoise);
     tsl_docview_destroy(j->main_view);
+    tsl_docring_destroy(j->ring);
+    tsl_docread_destroy(j->read);
     tsl_docstore_destroy(j->docs);
+    tsl_mem_free(j->floors);
     tsl_mem_free(j->line);
+}
+
+/* Has a sample tokens of a document that is drawn for it? */
+static bool draws(const struct tsl_maskjob_opts *o)
+{
+    return o->kind == TSL_MASKJOB_PAIR &&
+           (o->pair.kind == TSL_PAIR_NEXT || o->pair.lone == TSL_PAIR_LONE_RANDOM);
+}
+
+bool tsl_maskjob_needs_all(const struct tsl_maskjob_opts *o)
+{
+    return o->kind >= TSL_MASKJOB_BESTFIT || o->copies > 1 ||
+           (draws(o) && !o->pair.window);
+}
+
+static int open_docs(struct job *j, struct tsl_err *err)
+{
+    const struct tsl_maskjob_opts *o = j->o;
+    struct tsl_docstore_opts so = { .in = o->docs,
+                                    .memory = o->memory / 4 * 3,
+                                    .temp_dir = o->temp_dir };
+    int rc;
+    so.in.memory = so.memory;
+    so.in.progress = o->progress;
+    if (tsl_maskjob_needs_all(o)) {
+        rc = tsl_docstore_open(&j->docs, &so, err);
+        if (rc == 0)
+            j->source = *tsl_docstore_source(j->docs);
+    } else {
+        rc = tsl_docread_open(&j->read, &so.in, err);
+        if (rc == 0)
+            rc = tsl_docring_create(&j->ring, j->read, so.memory, o->temp_dir, err);
+        if (rc == 0)
+            j->source = tsl_docring_now(j->ring);
+        if (rc == 0 && draws(o))
+            j->ahead = o->pair.window;
+    }
+    return rc;
 }
 
 int tsl_maskjob_run(const struct tsl_maskjob_opts *o, struct tsl_maskjob_stats *st,
                     struct tsl_err *err)
 {
     struct job j = { .opts = *o, .nthreads = o->nthreads ? o->nthreads : 1 };
-    struct tsl_docstore_opts docs = o->docs;
     double start = tsl_seconds();
     *st = (struct tsl_maskjob_stats){ .nthreads = j.nthreads };
     j.o = &j.opts;
-    docs.memory = o->memory / 4 * 3;
-    docs.progress = o->progress;
-    int rc = tsl_docstore_open(&j.docs, &docs, err);
+    int rc = open_docs(&j, err);
     if (rc == 0)
         rc = find_specials(&j, err);
     if (rc == 0)
-        rc = tsl_docview_create(&j.main_view, j.docs, err);
+        rc = tsl_docview_create(&j.main_view, &j.source, err);
     if (rc == 0)
         rc = o->kind < TSL_MASKJOB_COMPAT_BERT ? set_up_keyed(&j, err)
                                                : set_up_compat(&j, err);
@@ -623,6 +796,8 @@ int tsl_maskjob_run(const struct tsl_maskjob_opts *o, struct tsl_maskjob_stats *
         rc = open_output(&j, err);
     if (rc == 0)
         rc = run_pipeline(&j, err);
+    if (rc == 0 && j.docs)
+        rc = tsl_docstore_unchanged(j.docs, err);
     if (rc == 0 && j.native)
         rc = tsl_recnative_writer_finish(j.native, err);
     if (rc == 0)

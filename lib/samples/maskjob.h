@@ -2,8 +2,10 @@
  *
  * Order: samples in the order of their documents, copy after copy; with compat the peer's own.
  *   The output depends on documents, options, seed and epoch alone.
- * Memory: opts.memory: the documents (docstore.h), a batch of samples for each thread; with
- *   compat some 50 bytes an instance beside it (compat_pair.h).
+ * Memory: opts.memory: the documents, a batch of samples for each thread; with compat some 50
+ *   bytes an instance beside it (compat_pair.h).  Where every sample is made of documents that
+ *   are near each other, they pass by (docring.h), and samples come out long before the input
+ *   ends; else all documents are kept (docstore.h).
  * Threads: opts.nthreads make samples, one writes. */
 #ifndef TSL_MASKJOB_H
 #define TSL_MASKJOB_H
@@ -16,7 +18,7 @@
 #include "prep/pair.h"
 #include "prep/twoseg.h"
 #include "samples/denoise.h"
-#include "samples/docstore.h"
+#include "samples/docread.h"
 #include "samples/samplerec.h"
 
 enum tsl_maskjob_kind {
@@ -30,7 +32,8 @@ enum tsl_maskjob_kind {
 };
 
 struct tsl_maskjob_opts {
-    struct tsl_docstore_opts docs; /* memory and progress are the job's to fill */
+    struct tsl_docread_opts docs; /* memory and progress are the job's to fill */
+    const char *temp_dir;
     enum tsl_maskjob_kind kind;
     /* special ids, where the streams do not say: -1 each */
     struct tsl_special_ids special;
@@ -57,7 +60,7 @@ struct tsl_maskjob_opts {
 };
 
 struct tsl_maskjob_stats {
-    struct tsl_docstore_counts docs;
+    struct tsl_docread_counts docs;
     struct tsl_pair_stats pair;
     struct tsl_pack_stats pack;
     uint64_t bins_waste; /* of BESTFIT: places that nothing was found for */
@@ -69,6 +72,9 @@ struct tsl_maskjob_stats {
     unsigned nthreads;
     double seconds;
 };
+
+/* Can the first sample be made only when all documents were read? */
+bool tsl_maskjob_needs_all(const struct tsl_maskjob_opts *o);
 
 int tsl_maskjob_run(const struct tsl_maskjob_opts *o, struct tsl_maskjob_stats *st,
                     struct tsl_err *err);

@@ -67,7 +67,7 @@ static void store_is(const struct tsl_docstore *s, const struct memdocs *m, bool
     struct tsl_docview *v;
     struct tsl_err err = { 0 };
     struct gen g = { 9 };
-    assert_ok(tsl_docview_create(&v, s, &err), &err);
+    assert_ok(tsl_docview_create(&v, tsl_docstore_source(s), &err), &err);
     const struct tsl_docs *docs = tsl_docview_docs(v);
     assert_int_equal(docs->ndocs, m->docs.ndocs);
     for (uint64_t k = 0; k < 2 * docs->ndocs; k++) {
@@ -112,15 +112,18 @@ static void documents_come_back_from_memory_and_from_a_temporary_file(void **sta
         memdocs_init(&m);
         memdocs_make(&m, (uint64_t)i, 150, 6, 30, 5, vocab);
         write_files(&m, vocab, jsonl);
-        struct tsl_docstore_opts o = { .paths = paths,
-                                       .npaths = 2,
-                                       .jsonl = jsonl,
-                                       .vocab_size = jsonl ? vocab : 0,
+        struct tsl_docstore_opts o = { .in = { .paths = paths,
+                                               .npaths = 2,
+                                               .jsonl = jsonl,
+                                               .vocab_size = jsonl ? vocab : 0,
+                                               .memory = 1 << 20 },
                                        .memory = small ? 4096 : 64 << 20,
                                        .temp_dir = "." };
         assert_ok(tsl_docstore_open(&s, &o, &err), &err);
-        struct tsl_docstore_counts n = tsl_docstore_counts(s);
-        assert_int_equal(n.in_memory, !small);
+        struct tsl_docread_counts n = tsl_docstore_counts(s);
+        assert_int_equal(tsl_docstore_place(s), !jsonl  ? TSL_DOCSTORE_MAPPED
+                                                : small ? TSL_DOCSTORE_TEMP
+                                                        : TSL_DOCSTORE_MEMORY);
         assert_int_equal(n.ndocs, 150);
         assert_int_equal(n.ntokens, m.ntokens);
         assert_int_equal(n.nsents, m.nsents);
@@ -143,10 +146,11 @@ static void lines_that_are_no_documents_are_told_with_their_number(void **state)
         struct tsl_docstore *s;
         struct tsl_err err = { 0 };
         char text[64];
-        struct tsl_docstore_opts o = { .paths = paths,
-                                       .npaths = 1,
-                                       .jsonl = true,
-                                       .vocab_size = 100,
+        struct tsl_docstore_opts o = { .in = { .paths = paths,
+                                               .npaths = 1,
+                                               .jsonl = true,
+                                               .vocab_size = 100,
+                                               .memory = 1 << 20 },
                                        .memory = 1 << 20,
                                        .temp_dir = "." };
         snprintf(text, sizeof text, "[[1,99]]\n[]\n%s\n", bad[i]);
@@ -176,9 +180,9 @@ static void a_failure_is_told_and_leaves_nothing(void **state)
     memdocs_make(&m, 3, 150, 6, 30, 5, 5000);
     write_files(&m, 5000, false);
     memdocs_fini(&m);
-    failing = (struct tsl_docstore_opts){
-        .paths = paths, .npaths = 2, .memory = 4096, .temp_dir = "."
-    };
+    failing = (struct tsl_docstore_opts){ .in = { .paths = paths, .npaths = 2 },
+                                          .memory = 4096,
+                                          .temp_dir = "." };
     for (unsigned nth = 1;; nth++) {
         fault_arm(nth, "calloc realloc write open");
         int rc = open_it(NULL, &err);

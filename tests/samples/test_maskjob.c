@@ -128,6 +128,41 @@ static void copies_differ_and_the_first_is_that_of_one_copy(void **state)
     }
 }
 
+/* Two copies need all documents, one takes them as they come. */
+static void documents_that_pass_by_give_what_those_kept_give(void **state)
+{
+    (void)state;
+    struct tsl_err err = { 0 };
+    jobdata_docs("docs", 400);
+    for (size_t kind = 0; kind < 3; kind++)
+        for (int i = 0; i < 6; i++) {
+            struct tsl_maskjob_opts o = job(kind, 1);
+            size_t n, m;
+            o.jsonl = true;
+            o.pair.window = i < 2 ? 3 : i < 4 ? 90 : 399;
+            o.pair.lone = i & 1 ? TSL_PAIR_LONE_RANDOM : TSL_PAIR_LONE_SPLIT;
+            o.nthreads = 1 + (unsigned)i % 3;
+            o.memory = i & 1 ? 64 << 20 : 16 << 10;
+            assert_false(tsl_maskjob_needs_all(&o));
+            assert_ok(run(&o, NULL, &err), &err);
+            uint8_t *near = file_get("out", &n);
+            o.copies = 2;
+            assert_true(tsl_maskjob_needs_all(&o));
+            assert_ok(run(&o, NULL, &err), &err);
+            uint8_t *kept = file_get("out", &m);
+            assert_true(n > 1000 && m > n);
+            assert_memory_equal(near, kept, n);
+            free(kept);
+            if (o.pair.window == 399) { /* a window of all */
+                o.pair.window = 0;
+                o.copies = 1;
+                assert_ok(run(&o, NULL, &err), &err);
+                assert_true(file_is("out", near, n));
+            }
+            free(near);
+        }
+}
+
 static void documents_of_no_tokens_make_no_samples(void **state)
 {
     (void)state;
@@ -223,6 +258,7 @@ int main(void)
         TEST(threads_and_memory_do_not_change_a_byte),
         TEST(statistics_are_those_of_the_records),
         TEST(copies_differ_and_the_first_is_that_of_one_copy),
+        TEST(documents_that_pass_by_give_what_those_kept_give),
         TEST(documents_of_no_tokens_make_no_samples),
         TEST(what_is_missing_is_told),
         TEST(any_failure_is_told_and_leaves_the_output_as_it_was),
