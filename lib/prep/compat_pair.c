@@ -12,7 +12,8 @@ struct tsl_compat_pair {
     const struct tsl_docs *docs;
     uint32_t *order; /* documents that are not empty, shuffled */
     uint32_t ndocs;
-    uint8_t *odd; /* one bit a document: it has [CLS] or [SEP] in its text */
+    uint8_t *odd;      /* one bit a document: it has [CLS] or [SEP] in its text */
+    bool reads_tokens; /* masking looks at them, for some instances at least */
     uint64_t below_short;
     struct tsl_compat_masker m;
     struct tsl_sample s; /* where an instance is put together */
@@ -198,8 +199,7 @@ static int random_next(struct tsl_compat_pair *c, uint32_t index, int64_t want,
     for (unsigned i = 0; i < 10 && other == index; i++)
         other = (uint32_t)randint(c, 0, c->ndocs - 1);
     b->doc = c->order[other];
-    int rc =
-        get(c, b->doc, 1, c->o.needs_ids || c->o.needs_starts ? SIZE_MAX : 0, d, err);
+    int rc = get(c, b->doc, 1, c->reads_tokens ? SIZE_MAX : 0, d, err);
     if (rc < 0)
         return rc;
     if (!d->nsents)
@@ -246,7 +246,7 @@ static int walk_document(struct tsl_compat_pair *c, uint32_t index, struct tsl_e
 {
     struct tsl_doc d;
     uint64_t doc = c->order[index];
-    int rc = get(c, doc, 0, SIZE_MAX, &d, err);
+    int rc = get(c, doc, 0, c->reads_tokens ? SIZE_MAX : 0, &d, err);
     if (rc < 0)
         return rc;
     struct chunk k = { .doc = doc, .d = &d, .target = c->o.tokens_max - 3 };
@@ -286,6 +286,7 @@ static int list_documents(struct tsl_compat_pair *c, struct tsl_err *err)
                            docs->ndocs);
     c->order = tsl_mem_alloc((size_t)docs->ndocs, sizeof *c->order,
                              "the order of documents", err);
+    c->reads_tokens = c->o.needs_ids || c->o.needs_starts;
     c->odd = tsl_mem_alloc((size_t)docs->ndocs / 8 + 1, 1, "the order of documents", err);
     if (!c->order || !c->odd)
         return TSL_ENOMEM;
@@ -296,8 +297,10 @@ static int list_documents(struct tsl_compat_pair *c, struct tsl_err *err)
             return rc;
         if (d.nsents)
             c->order[c->ndocs++] = i;
-        if (has_special(c, &d))
+        if (has_special(c, &d)) {
             c->odd[i / 8] |= (uint8_t)(1 << i % 8);
+            c->reads_tokens = true;
+        }
     }
     tsl_mt19937_shuffle32(&c->m.mt, c->order, c->ndocs, c->o.python2);
     return 0;
@@ -411,5 +414,6 @@ int tsl_compat_pair_at(const struct tsl_compat_pair *c, uint64_t i,
                        const struct tsl_docs *docs, struct tsl_sample *s,
                        struct tsl_err *err)
 {
-    return tsl_instlog_at(c->log, i, docs, c->o.continues, s, err);
+    struct tsl_instlog_starts starts = { !c->o.no_starts, c->o.continues };
+    return tsl_instlog_at(c->log, i, docs, &starts, s, err);
 }

@@ -29,6 +29,7 @@ struct tsl_compat_pair_opts {
     bool half_random;             /* half of the pairs have a random second segment ... */
     bool half_swapped;            /* ... or half of them are swapped */
     bool needs_ids, needs_starts; /* what the masking function looks at */
+    bool no_starts;               /* samples come out without where words start */
 };
 
 /* What a masking function works on and in. */

@@ -17,7 +17,7 @@ enum { LABEL = 1, ONE_DOCUMENT = 2 };
  * FAR or more follows as a number, as does the id of OTHER. */
 enum { SHOWS_MASK, SHOWS_OWN, SHOWS_OTHER };
 enum { FAR = 63 };
-enum { AHEAD = 4 };
+enum { AHEAD = 3 };
 
 struct tsl_instlog {
     struct tsl_special_ids special;
@@ -154,24 +154,19 @@ uint64_t *tsl_instlog_order(struct tsl_instlog *l)
     return l->order;
 }
 
-static int add_stretch(const struct tsl_stretch *x, const struct tsl_doc *doc,
-                       const uint8_t *continues, struct tsl_sample *s,
+static int add_stretch(const struct tsl_stretch *x, const struct tsl_docs *docs,
+                       const struct tsl_instlog_starts *starts, struct tsl_sample *s,
                        struct tsl_err *err)
 {
-    if (x->at > doc->ntokens || x->len > doc->ntokens - x->at)
-        return tsl_err_set(err, TSL_EFORMAT,
-                           "document %" PRIu64 " has %zu tokens, and had %" PRIu64
-                           " or more before",
-                           x->doc, doc->ntokens, (uint64_t)x->at + x->len);
-    if (!continues) {
-        tsl_sample_add(s, doc->ids + x->at, doc->starts + x->at, x->len);
-        return 0;
-    }
-    for (uint32_t i = 0; i < x->len; i++) {
-        uint32_t id = doc->ids[x->at + i];
-        s->ids[s->n] = id;
-        s->starts[s->n++] = !(continues[id / 8] >> (id % 8) & 1);
-    }
+    uint32_t *ids = s->ids + s->n;
+    uint8_t *to = s->starts + s->n;
+    bool lent = starts->wanted && !starts->continues;
+    int rc = tsl_docs_copy(docs, x->doc, x->at, x->len, ids, lent ? to : NULL, err);
+    if (rc < 0)
+        return rc;
+    s->n += x->len;
+    for (uint32_t i = 0; starts->wanted && !lent && i < x->len; i++)
+        to[i] = !(starts->continues[ids[i] / 8] >> (ids[i] % 8) & 1);
     return 0;
 }
 
@@ -192,41 +187,64 @@ static void add_masks(const uint8_t *p, uint32_t nmasks, uint32_t mask,
     s->nmasked = nmasks;
 }
 
-int tsl_instlog_at(const struct tsl_instlog *l, uint64_t i, const struct tsl_docs *docs,
-                   const uint8_t *continues, struct tsl_sample *s, struct tsl_err *err)
+static const uint8_t *find(const struct tsl_instlog *l, uint64_t i)
 {
-    assert(i < l->n && s->cap >= l->tokens_max);
-    const uint8_t *p = l->blocks[l->order[i] >> 32] + (uint32_t)l->order[i];
-    if (i + AHEAD < l->n) { /* instances are mostly taken one after the other */
-        const uint8_t *next =
-            l->blocks[l->order[i + AHEAD] >> 32] + (uint32_t)l->order[i + AHEAD];
-        TSL_PREFETCH(next);
-        TSL_PREFETCH(next + 64);
-    }
-    struct tsl_stretch a, b;
-    unsigned bits = *p++;
-    a.doc = b.doc = get_number(&p);
-    a.at = (uint32_t)get_number(&p);
-    a.len = (uint32_t)get_number(&p);
-    if (!(bits & ONE_DOCUMENT))
-        b.doc = get_number(&p);
-    b.at = (uint32_t)get_number(&p);
-    b.len = (uint32_t)get_number(&p);
-    uint32_t nmasks = (uint32_t)get_number(&p);
+    return l->blocks[l->order[i] >> 32] + (uint32_t)l->order[i];
+}
 
-    struct tsl_doc da, db;
-    int rc = tsl_docs_part(docs, a.doc, 0, a.at, a.len, &da, err);
-    if (rc == 0)
-        rc = tsl_docs_part(docs, b.doc, 1, b.at, b.len, &db, err);
-    if (rc < 0)
-        return rc;
+/* The two stretches of the instance at *p, which goes on behind them; its first bits. */
+static unsigned get_stretches(const uint8_t **p, struct tsl_stretch *a,
+                              struct tsl_stretch *b)
+{
+    unsigned bits = *(*p)++;
+    a->doc = b->doc = get_number(p);
+    a->at = (uint32_t)get_number(p);
+    a->len = (uint32_t)get_number(p);
+    if (!(bits & ONE_DOCUMENT))
+        b->doc = get_number(p);
+    b->at = (uint32_t)get_number(p);
+    b->len = (uint32_t)get_number(p);
+    return bits;
+}
+
+/* Instances are mostly taken one after the other, and what they are made of lies anywhere. */
+static void look_ahead(const struct tsl_instlog *l, uint64_t i,
+                       const struct tsl_docs *docs)
+{
+    struct tsl_stretch a, b;
+    if (i + 2 * AHEAD >= l->n)
+        return;
+    const uint8_t *p = find(l, i + 2 * AHEAD);
+    TSL_PREFETCH(p);
+    TSL_PREFETCH(p + 64);
+    if (!docs->soon)
+        return;
+    p = find(l, i + AHEAD);
+    get_stretches(&p, &a, &b);
+    docs->soon(docs->ctx, a.doc, a.at, a.len);
+    docs->soon(docs->ctx, b.doc, b.at, b.len);
+}
+
+int tsl_instlog_at(const struct tsl_instlog *l, uint64_t i, const struct tsl_docs *docs,
+                   const struct tsl_instlog_starts *starts, struct tsl_sample *s,
+                   struct tsl_err *err)
+{
+    static const struct tsl_instlog_starts of_docs = { true, NULL };
+    assert(i < l->n && s->cap >= l->tokens_max);
+    const uint8_t *p = find(l, i);
+    starts = starts ? starts : &of_docs;
+    look_ahead(l, i, docs);
+    struct tsl_stretch a, b;
+    unsigned bits = get_stretches(&p, &a, &b);
+    uint32_t nmasks = (uint32_t)get_number(&p);
     tsl_sample_clear(s, i);
     tsl_sample_add_special(s, (uint32_t)l->special.cls);
-    if ((rc = add_stretch(&a, &da, continues, s, err)) < 0)
+    int rc = add_stretch(&a, docs, starts, s, err);
+    if (rc < 0)
         return rc;
     tsl_sample_add_special(s, (uint32_t)l->special.sep);
     s->first = s->n;
-    if ((rc = add_stretch(&b, &db, continues, s, err)) < 0)
+    if ((rc = add_stretch(&b, docs, starts, s, err)) < 0)
         return rc;
     tsl_sample_add_special(s, (uint32_t)l->special.sep);
     s->label = bits & LABEL;

@@ -14,6 +14,8 @@
 #ifndef TSL_INSTLOG_H
 #define TSL_INSTLOG_H
 
+#include <stdbool.h>
+
 #include "prep/docs.h"
 #include "prep/sample.h"
 
@@ -54,10 +56,17 @@ uint64_t tsl_instlog_bytes(const struct tsl_instlog *log);
 /* The order of at(): places of instances, to be shuffled by the caller. [count] */
 uint64_t *tsl_instlog_order(struct tsl_instlog *log);
 
-/* The instance that stands at i of the order, from documents docs; continues: one bit an
- * id that continues a word, or NULL: the documents say.  0 or an error; TSL_EFORMAT
- * where docs are not those that the instances were made of. */
+/* Where a sample's starts come from; NULL: documents say. */
+struct tsl_instlog_starts {
+    bool wanted; /* else they are anything */
+    const uint8_t
+        *continues; /* one bit an id that continues a word; NULL: documents say */
+};
+
+/* The instance that stands at i of the order, from documents docs.  0 or an error;
+ * TSL_EFORMAT where docs are not those that the instances were made of. */
 int tsl_instlog_at(const struct tsl_instlog *log, uint64_t i, const struct tsl_docs *docs,
-                   const uint8_t *continues, struct tsl_sample *s, struct tsl_err *err);
+                   const struct tsl_instlog_starts *starts, struct tsl_sample *s,
+                   struct tsl_err *err);
 
 #endif

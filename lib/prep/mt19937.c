@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/compiler.h"
+
 enum { N = TSL_MT19937_WORDS, M = 397 };
 
 void tsl_mt19937_seed_word(struct tsl_mt19937 *g, uint32_t seed)
@@ -42,52 +44,75 @@ void tsl_mt19937_seed_python(struct tsl_mt19937 *g, uint64_t seed)
     tsl_mt19937_seed_words(g, words, words[1] ? 2 : 1);
 }
 
-/* Four words at a time, which every processor of today has instructions for. */
-typedef uint32_t word4 __attribute__((vector_size(16)));
-
-static word4 load4(const uint32_t *p)
-{
-    word4 v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-static void store4(uint32_t *p, word4 v)
-{
-    memcpy(p, &v, sizeof v);
-}
-
-static word4 twist4(word4 here, word4 after, word4 far)
-{
-    word4 y = (here & 0x80000000u) | (after & 0x7fffffffu);
-    return far ^ y >> 1 ^ (-(after & 1u) & 0x9908b0dfu);
-}
-
 static uint32_t twist(uint32_t here, uint32_t after, uint32_t far)
 {
     uint32_t y = (here & 0x80000000u) | (after & 0x7fffffffu);
     return far ^ y >> 1 ^ (-(after & 1u) & 0x9908b0dfu);
 }
 
+/* Several words at a time, which every processor of today has instructions for.  None of
+ * those that come together hangs on another. */
+#define REFILL(name, word, INLINE)                                                       \
+    INLINE word name##_load(const uint32_t *p)                                           \
+    {                                                                                    \
+        word v;                                                                          \
+        memcpy(&v, p, sizeof v);                                                         \
+        return v;                                                                        \
+    }                                                                                    \
+    INLINE void name##_twist(uint32_t *k, const uint32_t *from)                          \
+    {                                                                                    \
+        word after = name##_load(k + 1);                                                 \
+        word y = (name##_load(k) & 0x80000000u) | (after & 0x7fffffffu);                 \
+        word z = name##_load(from) ^ y >> 1 ^ (-(after & 1u) & 0x9908b0dfu);             \
+        memcpy(k, &z, sizeof z);                                                         \
+    }                                                                                    \
+    INLINE void name(uint32_t *k, uint32_t *out)                                         \
+    {                                                                                    \
+        enum { W = sizeof(word) / 4 };                                                   \
+        size_t i = 0;                                                                    \
+        for (; i + W <= N - M; i += W)                                                   \
+            name##_twist(k + i, k + i + M);                                              \
+        for (; i < N - M; i++)                                                           \
+            k[i] = twist(k[i], k[i + 1], k[i + M]);                                      \
+        for (; i + W <= N - 1; i += W)                                                   \
+            name##_twist(k + i, k + i - (N - M));                                        \
+        for (uint32_t *p = k + i; p < k + N - 1; p++)                                    \
+            *p = twist(*p, p[1], p[-(N - M)]);                                           \
+        k[N - 1] = twist(k[N - 1], k[0], k[M - 1]);                                      \
+        for (i = 0; i < N; i += W) {                                                     \
+            word y = name##_load(k + i);                                                 \
+            y ^= y >> 11;                                                                \
+            y ^= y << 7 & 0x9d2c5680u;                                                   \
+            y ^= y << 15 & 0xefc60000u;                                                  \
+            y ^= y >> 18;                                                                \
+            memcpy(out + i, &y, sizeof y);                                               \
+        }                                                                                \
+    }
+
+typedef uint32_t word4 __attribute__((vector_size(16)));
+REFILL(refill4, word4, TSL_INLINE)
+
+#ifdef __x86_64__
+typedef uint32_t word8 __attribute__((vector_size(32)));
+#define AVX2 static inline __attribute__((always_inline, target("avx2")))
+REFILL(refill8, word8, AVX2)
+
+__attribute__((target("avx2"))) static void refill_avx2(struct tsl_mt19937 *g)
+{
+    refill8(g->key, g->out);
+}
+#endif
+
 void tsl_mt19937_refill(struct tsl_mt19937 *g)
 {
-    uint32_t *k = g->key;
-    size_t i = 0;
-    for (; i + 4 <= N - M; i += 4)
-        store4(k + i, twist4(load4(k + i), load4(k + i + 1), load4(k + i + M)));
-    for (; i < N - M; i++)
-        k[i] = twist(k[i], k[i + 1], k[i + M]);
-    for (; i < N - 1; i += 4) /* 99 fours */
-        store4(k + i, twist4(load4(k + i), load4(k + i + 1), load4(k + i - (N - M))));
-    k[N - 1] = twist(k[N - 1], k[0], k[M - 1]);
-
-    for (i = 0; i < N; i += 4) {
-        word4 y = load4(k + i);
-        y ^= y >> 11;
-        y ^= y << 7 & 0x9d2c5680u;
-        y ^= y << 15 & 0xefc60000u;
-        store4(g->out + i, y ^ y >> 18);
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2")) {
+        refill_avx2(g);
+        g->at = 0;
+        return;
     }
+#endif
+    refill4(g->key, g->out);
     g->at = 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/endian.h"
 #include "base/mem.h"
 #include "record/rec_native.h"
@@ -400,6 +401,29 @@ int tsl_tokmap_doc(const struct tsl_tokmap *m, struct tsl_tokmap_cursor *c,
     d->flags = NULL;
     touch(m, near + (uint64_t)d->ntokens * (id_bytes + 1));
     return 0;
+}
+
+void tsl_tokmap_soon(const struct tsl_tokmap *m, struct tsl_tokmap_cursor *c,
+                     uint64_t number, size_t at, size_t len)
+{
+    enum { LINE = 64, LINES_MAX = 16 };
+    const struct block *b = &m->blocks[c->block];
+    uint32_t id, n;
+    if (m->bytes > m->memory) /* a page that is not there is not worth asking for */
+        return;
+    if (number < b->first || number >= b[1].first) {
+        c->block = find_block(m, number);
+        b = &m->blocks[c->block];
+    }
+    const uint32_t *ends = (const void *)(m->map + b->payload + b->ends[IDS]);
+    uint32_t i = find_record(b, ends, number - b->first);
+    if (!slice(m, b, IDS, i, 8 * m->head.id_bytes, &id, &n) || at >= n)
+        return;
+    len = len < n - at ? len : n - at;
+    const uint8_t *p =
+        m->map + b->payload + b->values[IDS] + (id + at) * m->head.id_bytes;
+    for (size_t k = 0; k < len * m->head.id_bytes && k < LINE * LINES_MAX; k += LINE)
+        TSL_PREFETCH(p + k);
 }
 
 void tsl_tokmap_cursor_fini(struct tsl_tokmap_cursor *c)

@@ -50,6 +50,10 @@ void tsl_tokmap_cursor_fini(struct tsl_tokmap_cursor *c);
 int tsl_tokmap_doc(const struct tsl_tokmap *m, struct tsl_tokmap_cursor *cursor,
                    uint64_t number, struct tsl_tokmap_doc *d, struct tsl_err *err);
 
+/* Its tokens [at, at + len) will be looked at soon: they are fetched into the cache. */
+void tsl_tokmap_soon(const struct tsl_tokmap *m, struct tsl_tokmap_cursor *cursor,
+                     uint64_t number, size_t at, size_t len);
+
 /* 0, or TSL_EIO where the file is not what it was. */
 int tsl_tokmap_unchanged(const struct tsl_tokmap *m, struct tsl_err *err);
 

@@ -166,5 +166,5 @@ static int find(const void *ctx, uint64_t number, struct tsl_docbuf *buf,
 
 struct tsl_docsource tsl_docring_now(const struct tsl_docring *r)
 {
-    return (struct tsl_docsource){ find, r->table, r->count };
+    return (struct tsl_docsource){ .find = find, .ctx = r->table, .ndocs = r->count };
 }

@@ -80,7 +80,8 @@ static int copy_all(struct tsl_docstore *s, struct tsl_err *err)
     tsl_docread_destroy(r);
     tsl_mem_free(s->packed);
     s->packed = NULL;
-    s->source = (struct tsl_docsource){ find_copy, s, s->n.ndocs };
+    s->source =
+        (struct tsl_docsource){ .find = find_copy, .ctx = s, .ndocs = s->n.ndocs };
     return rc;
 }
 
@@ -107,6 +108,17 @@ static int find_mapped(const void *ctx, uint64_t number, struct tsl_docbuf *buf,
         buf->file = file;
     }
     return tsl_tokmap_doc(s->maps[file], &buf->cursor, number - s->firsts[file], d, err);
+}
+
+static void soon_mapped(const void *ctx, uint64_t number, struct tsl_docbuf *buf,
+                        size_t at, size_t len)
+{
+    const struct tsl_docstore *s = ctx;
+    size_t file = s->nmaps == 1 ? 0 : find_file(s, number);
+    if (file != buf->file)
+        buf->cursor = (struct tsl_tokmap_cursor){ .block = 0 };
+    buf->file = file;
+    tsl_tokmap_soon(s->maps[file], &buf->cursor, number - s->firsts[file], at, len);
 }
 
 static void close_maps(struct tsl_docstore *s)
@@ -160,7 +172,7 @@ static int map_all(struct tsl_docstore *s, struct tsl_err *err)
             rc = add_map(s, m);
     }
     if (rc == 1)
-        s->source = (struct tsl_docsource){ find_mapped, s, s->n.ndocs };
+        s->source = (struct tsl_docsource){ find_mapped, s, s->n.ndocs, soon_mapped };
     else
         close_maps(s);
     return rc;

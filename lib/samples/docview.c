@@ -23,6 +23,7 @@ struct tsl_docview {
     struct tsl_docs docs;
     struct slot slots[SLOTS];
     struct tsl_docbuf other; /* for copies and lengths */
+    struct tsl_docbuf ahead;
 };
 
 /* ---- documents as bytes ---- */
@@ -140,6 +141,12 @@ static int copy(void *ctx, uint64_t number, size_t at, size_t len, uint32_t *ids
     return 0;
 }
 
+static void soon(void *ctx, uint64_t number, size_t at, size_t len)
+{
+    struct tsl_docview *v = ctx;
+    v->s.soon(v->s.ctx, number, &v->ahead, at, len);
+}
+
 int tsl_docview_lengths(struct tsl_docview *v, uint64_t number, const uint32_t **sents,
                         size_t *nsents, uint32_t *ntokens, struct tsl_err *err)
 {
@@ -159,7 +166,7 @@ int tsl_docview_create(struct tsl_docview **out, const struct tsl_docsource *s,
     struct tsl_docview *v = tsl_mem_alloc(1, sizeof *v, "documents", err);
     if (!v)
         return TSL_ENOMEM;
-    v->docs = (struct tsl_docs){ 0, get, v, part, copy, NULL };
+    v->docs = (struct tsl_docs){ .get = get, .ctx = v, .part = part, .copy = copy };
     tsl_docview_turn(v, s);
     *out = v;
     return 0;
@@ -169,6 +176,7 @@ void tsl_docview_turn(struct tsl_docview *v, const struct tsl_docsource *s)
 {
     v->s = *s;
     v->docs.ndocs = s->ndocs;
+    v->docs.soon = s->soon ? soon : NULL;
     for (size_t i = 0; i < SLOTS; i++)
         v->slots[i].number = UINT64_MAX;
 }
@@ -189,6 +197,7 @@ void tsl_docview_destroy(struct tsl_docview *v)
         tsl_mem_free(v->slots[i].starts);
     }
     free_buf(&v->other);
+    free_buf(&v->ahead);
     tsl_mem_free(v);
 }
 

@@ -24,6 +24,9 @@ struct tsl_docsource {
                 struct tsl_tokmap_doc *d, struct tsl_err *err);
     const void *ctx;
     uint64_t ndocs;
+    /* Tokens [at, at + len) will be looked at soon.  NULL: whoever knows of no use of that. */
+    void (*soon)(const void *ctx, uint64_t number, struct tsl_docbuf *buf, size_t at,
+                 size_t len);
 };
 
 /* A document as bytes: u32 sentences, u32 tokens, u32 of each sentence, ids of id_bytes, a bit

@@ -562,6 +562,7 @@ static int set_up_compat(struct job *j, struct tsl_err *err)
     } else {
         struct tsl_compat_pair_opts b = o->bert;
         b.special = j->special;
+        b.no_starts = true; /* the script writes none */
         j->tokens_max = b.tokens_max;
         rc = tsl_compat_bert_create(&j->compat, &b, docs, err);
     }

@@ -35,9 +35,11 @@ static void documents_stay_until_they_are_forgotten(void **state)
     write_docs(&m);
     static const uint64_t memory[] = { 1 << 20, 20000, 0 };
     for (int i = 0; i < 3; i++) {
-        struct tsl_docread_opts o = {
-            .paths = paths, .npaths = 1, .jsonl = true, .vocab_size = 300, .memory = 1 << 20
-        };
+        struct tsl_docread_opts o = { .paths = paths,
+                                      .npaths = 1,
+                                      .jsonl = true,
+                                      .vocab_size = 300,
+                                      .memory = 1 << 20 };
         struct tsl_err err = { 0 };
         struct gen g = { 3 };
         struct tsl_docread *read;
