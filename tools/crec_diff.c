@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/half.h"
 #include "base/hash.h"
 #include "base/quote.h"
 #include "crec.h"
+#include "record/value.h"
 
 static const struct cli_opt opts[] = {
     CREC_OPT('n', "count", "N", CLI_COUNT, &crec_given.count,
@@ -26,28 +26,16 @@ static enum kind kind_of(enum tsl_dtype t)
 }
 
 /* Value i as bits that are equal where the numbers are. */
-static struct tsl_u128 number(enum tsl_dtype t, const void *p, uint32_t i)
+static struct tsl_u128 number(enum tsl_dtype t, const struct tsl_value *v, uint32_t i)
 {
-    double f = 0;
-    switch (t) {
-    case TSL_BIT:
-    case TSL_U8: return (struct tsl_u128){ ((const uint8_t *)p)[i], 0 };
-    case TSL_U16: return (struct tsl_u128){ ((const uint16_t *)p)[i], 0 };
-    case TSL_U32: return (struct tsl_u128){ ((const uint32_t *)p)[i], 0 };
-    case TSL_U64: return (struct tsl_u128){ ((const uint64_t *)p)[i], 0 };
-    case TSL_F16: f = (double)tsl_half_float(((const uint16_t *)p)[i]); break;
-    case TSL_F32: f = (double)((const float *)p)[i]; break;
-    case TSL_F64: f = ((const double *)p)[i]; break;
-    default: {
-        int64_t v = t == TSL_I8    ? ((const int8_t *)p)[i]
-                    : t == TSL_I16 ? ((const int16_t *)p)[i]
-                    : t == TSL_I32 ? ((const int32_t *)p)[i]
-                                   : ((const int64_t *)p)[i];
-        return (struct tsl_u128){ (uint64_t)v, v < 0 };
-    }
-    }
     struct tsl_u128 bits = { 0, 0 };
-    memcpy(&bits.lo, &f, sizeof f);
+    if (kind_of(t) == FLOATS) {
+        double f = tsl_value_real(t, v, i);
+        memcpy(&bits.lo, &f, sizeof f);
+    } else {
+        int64_t n = tsl_value_whole(t, v, i);
+        bits = (struct tsl_u128){ (uint64_t)n, n < 0 && t != TSL_U64 };
+    }
     return bits;
 }
 
@@ -57,7 +45,7 @@ static uint32_t first_other_number(enum tsl_dtype t, enum tsl_dtype u,
 {
     uint32_t n = a->n < b->n ? a->n : b->n;
     for (uint32_t i = 0; i < n; i++)
-        if (!tsl_u128_equal(number(t, a->data, i), number(u, b->data, i)))
+        if (!tsl_u128_equal(number(t, a, i), number(u, b, i)))
             return i;
     return a->n == b->n ? UINT32_MAX : n;
 }

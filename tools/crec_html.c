@@ -9,6 +9,7 @@
 #include "io/sink.h"
 #include "record/manifest.h"
 #include "record/recset.h"
+#include "record/value.h"
 
 enum { BINS = 4096, BARS = 64, LABELS = 16 };
 
@@ -68,17 +69,8 @@ static void find_columns(struct crec_html *h)
 static int64_t whole(const struct crec_html *h, int c, const struct tsl_record *rec,
                      uint32_t i)
 {
-    const void *p = rec->values[c].data;
-    switch (tsl_recreader_head(h->r)->schema.columns[c].type) {
-    case TSL_U8: return ((const uint8_t *)p)[i];
-    case TSL_I8: return ((const int8_t *)p)[i];
-    case TSL_U16: return ((const uint16_t *)p)[i];
-    case TSL_I16: return ((const int16_t *)p)[i];
-    case TSL_U32: return ((const uint32_t *)p)[i];
-    case TSL_I32: return ((const int32_t *)p)[i];
-    case TSL_U64: return (int64_t)((const uint64_t *)p)[i];
-    default: return ((const int64_t *)p)[i];
-    }
+    return tsl_value_whole(tsl_recreader_head(h->r)->schema.columns[c].type,
+                           &rec->values[c], i);
 }
 
 static void length_in(struct crec_html *h, uint64_t n)

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/half.h"
 #include "base/mem.h"
 #include "base/quote.h"
 #include "crec.h"
 #include "crec_html.h"
+#include "record/value.h"
 
 static const char *html; /* the page's name, or NULL */
 
@@ -33,10 +33,12 @@ struct tally {
 
 #define EACH(type, least, most)                                                          \
     do {                                                                                 \
-        const type *p = v->data;                                                         \
-        for (uint32_t i = 0; i < v->n; i++) {                                            \
-            t->least = p[i] < t->least ? p[i] : t->least;                                \
-            t->most = p[i] > t->most ? p[i] : t->most;                                   \
+        const uint8_t *p = v->data; /* at any byte: value.h */                           \
+        for (uint32_t i = 0; i < v->n; i++, p += sizeof(type)) {                         \
+            type x;                                                                      \
+            memcpy(&x, p, sizeof x);                                                     \
+            t->least = x < t->least ? x : t->least;                                      \
+            t->most = x > t->most ? x : t->most;                                         \
         }                                                                                \
     } while (0)
 
@@ -74,16 +76,10 @@ static void tally_value(struct tally *t, enum tsl_dtype type, const struct tsl_v
     case TSL_I32: EACH(int32_t, i_least, i_most); break;
     case TSL_I64: EACH(int64_t, i_least, i_most); break;
     case TSL_F16:
-        for (uint32_t i = 0; i < v->n; i++)
-            float_in(t, (double)tsl_half_float(((const uint16_t *)v->data)[i]));
-        break;
     case TSL_F32:
-        for (uint32_t i = 0; i < v->n; i++)
-            float_in(t, (double)((const float *)v->data)[i]);
-        break;
     case TSL_F64:
         for (uint32_t i = 0; i < v->n; i++)
-            float_in(t, ((const double *)v->data)[i]);
+            float_in(t, tsl_value_real(type, v, i));
         break;
     case TSL_BIT:
         for (uint32_t i = 0; i < v->n; i++)

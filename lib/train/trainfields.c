@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/endian.h"
 #include "base/quote.h"
 #include "base/widen.h"
+#include "record/value.h"
 
 static bool whole(enum tsl_dtype t)
 {
@@ -109,23 +109,6 @@ void tsl_trainfields_tell(const struct tsl_trainfields *f, const struct tsl_sche
 
 /* ---- a record ---- */
 
-/* Number i of v, which may be negative; 64 bits without a sign come out as those bits. */
-static int64_t number_at(enum tsl_dtype t, const struct tsl_value *v, uint32_t i)
-{
-    const uint8_t *p = v->data;
-    uint16_t x;
-    switch (t) {
-    case TSL_I8: return (int8_t)p[i];
-    case TSL_U16: memcpy(&x, p + 2 * (size_t)i, 2); return x;
-    case TSL_I16: memcpy(&x, p + 2 * (size_t)i, 2); return (int16_t)x;
-    case TSL_U32: return tsl_load32(p + 4 * (size_t)i);
-    case TSL_I32: return (int32_t)tsl_load32(p + 4 * (size_t)i);
-    case TSL_U64:
-    case TSL_I64: return (int64_t)tsl_load64(p + 8 * (size_t)i);
-    default: return p[i];
-    }
-}
-
 bool tsl_trainfields_ids(uint32_t *to, enum tsl_dtype t, const struct tsl_value *v,
                          uint32_t at, uint32_t n)
 {
@@ -139,7 +122,7 @@ bool tsl_trainfields_ids(uint32_t *to, enum tsl_dtype t, const struct tsl_value 
         memcpy(to, p + 4 * (size_t)at, 4 * (size_t)n);
     } else {
         for (uint32_t i = 0; i < n; i++) {
-            uint64_t x = (uint64_t)number_at(t, v, at + i);
+            uint64_t x = (uint64_t)tsl_value_whole(t, v, at + i);
             to[i] = (uint32_t)x;
             all |= x;
         }
@@ -172,7 +155,7 @@ static int one(const struct tsl_trainfields *f, const struct tsl_record *rec, in
     if (v->n != 1)
         return tsl_err_set(err, TSL_EFORMAT, "%s: %" PRIu32 " values instead of one",
                            names[field], v->n);
-    *out = number_at(f->type[field], v, 0);
+    *out = tsl_value_whole(f->type[field], v, 0);
     return 0;
 }
 
@@ -187,11 +170,11 @@ static int length_of(const struct tsl_trainfields *f, const struct tsl_record *r
         if (mask->n != all)
             return bad("its mask of padding has not as many values as it has tokens",
                        err);
-        while (i < all && number_at(f->type[TSL_FIELD_MASK], mask, i) == 1)
+        while (i < all && tsl_value_whole(f->type[TSL_FIELD_MASK], mask, i) == 1)
             i++;
         *n = i;
         for (; i < all; i++)
-            if (number_at(f->type[TSL_FIELD_MASK], mask, i) != 0)
+            if (tsl_value_whole(f->type[TSL_FIELD_MASK], mask, i) != 0)
                 return bad("its padding does not stand behind all tokens", err);
     }
     return *n <= TSL_SAMPLE_TOKENS_MAX
@@ -234,11 +217,11 @@ static int read_segments(const struct tsl_trainfields *f, const struct tsl_recor
     if (v->n < s->n)
         return bad("it has not as many segment ids as tokens", err);
     uint32_t i = 0;
-    while (i < s->n && number_at(t, v, i) == 0)
+    while (i < s->n && tsl_value_whole(t, v, i) == 0)
         i++;
     s->first = i;
     for (; i < s->n; i++)
-        if (number_at(t, v, i) != 1)
+        if (tsl_value_whole(t, v, i) != 1)
             return bad("its segment ids are not 0 and then 1", err);
     return 0;
 }
@@ -257,7 +240,7 @@ static int read_starts(const struct tsl_trainfields *f, const struct tsl_record 
     if (t == TSL_BIT)
         memcpy(s->starts, v->data, s->n);
     for (uint32_t i = 0; i < s->n && t != TSL_BIT; i++)
-        s->starts[i] = number_at(t, v, i) != 0;
+        s->starts[i] = tsl_value_whole(t, v, i) != 0;
     return 0;
 }
 
@@ -307,17 +290,9 @@ static int read_sight(const struct tsl_trainfields *f, const struct tsl_record *
 
 static bool weighs(enum tsl_dtype t, const struct tsl_value *v, uint32_t i)
 {
-    if (t == TSL_F32) {
-        float x;
-        memcpy(&x, (const uint8_t *)v->data + 4 * (size_t)i, 4);
-        return x > 0;
-    }
-    if (t == TSL_F64) {
-        double x;
-        memcpy(&x, (const uint8_t *)v->data + 8 * (size_t)i, 8);
-        return x > 0;
-    }
-    return number_at(t, v, i) > 0;
+    if (t == TSL_F32 || t == TSL_F64)
+        return tsl_value_real(t, v, i) > 0;
+    return tsl_value_whole(t, v, i) > 0;
 }
 
 static int read_places(const struct tsl_trainfields *f, const struct tsl_record *rec,
@@ -354,7 +329,7 @@ static int read_labels(const struct tsl_trainfields *f, const struct tsl_record 
     if (v->n < s->n)
         return bad("it has not as many labels as tokens", err);
     for (uint32_t i = 0; i < s->n; i++) {
-        int64_t id = number_at(f->type[TSL_FIELD_LABELS], v, i);
+        int64_t id = tsl_value_whole(f->type[TSL_FIELD_LABELS], v, i);
         if (id == -100)
             continue;
         if (id < 0 || id > UINT32_MAX)
