@@ -670,7 +670,7 @@ int main(int argc, char **argv)
 {
     struct tsl_err err = { 0 };
     struct tsl_maskjob_stats st;
-    struct cmask_vocab vocab = { .specials = { -1, -1, -1, -1, -1, -1, -1 } };
+    struct cmask_vocab vocab = { .specials = { -1, -1, -1, -1, -1, -1, -1, NULL, 0 } };
     size_t n;
     tsl_file_guard_std();
     struct cli_tool tool = { .name = "cmask",
