@@ -268,6 +268,8 @@ static int open_files(struct tsl_outset *s, struct tsl_err *err)
             so.codec = name ? tsl_codec_by_name(name) : TSL_CODEC_NONE;
         bool named = s->nclosed + o->nparts > s->descriptors;
         int rc = tsl_sink_open(&s->sinks[p], name, named, &so, err);
+        if (rc == 0)
+            tsl_sink_widen(&s->sinks[p], s->o.buffer_bytes);
         tsl_mem_free(name);
         if (rc == 0 && s->header && s->header_len[p])
             rc = tsl_sink_write(&s->sinks[p], s->header[p], s->header_len[p], err);

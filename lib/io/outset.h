@@ -33,6 +33,7 @@ struct tsl_outset_opts {
     enum tsl_codec codec;                     /* ... or this one */
     int level;
     unsigned nthreads;
+    size_t buffer_bytes; /* of each current file that is not compressed; 0: few */
     struct tsl_progress *progress; /* may be NULL */
 };
 

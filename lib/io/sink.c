@@ -47,6 +47,18 @@ fail:
     return TSL_ENOMEM;
 }
 
+void tsl_sink_widen(struct tsl_sink *s, size_t bytes)
+{
+    if (s->frames || bytes <= s->cap)
+        return;
+    uint8_t *buf = tsl_pages_map(bytes, "a write buffer", NULL);
+    if (!buf)
+        return;
+    tsl_pages_unmap(s->buf, s->cap);
+    s->buf = buf;
+    s->cap = bytes;
+}
+
 static void pack(void *ctx, unsigned i)
 {
     struct tsl_sink_frame *f = (struct tsl_sink_frame *)ctx + i;

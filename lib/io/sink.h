@@ -2,7 +2,8 @@
  *
  * Order and bytes: what is written, in order; compressed output is the same for any
  *   number of threads (see codec.h).
- * Memory: 256 KiB, or with compression two frames for each thread of the pool.
+ * Memory: 256 KiB or what was wanted, or with compression two frames for each thread of
+ *   the pool.
  * Threads: one owner; the pool works only inside calls. */
 #ifndef TSL_SINK_H
 #define TSL_SINK_H
@@ -30,6 +31,10 @@ struct tsl_sink {
 /* path NULL: standard output.  named: see outfile.h.  0, or an error and s closed. */
 int tsl_sink_open(struct tsl_sink *s, const char *path, bool named,
                   const struct tsl_sink_opts *o, struct tsl_err *err);
+/* Collects up to bytes before they are written, instead of 256 KiB: fewer and larger
+ * requests to the disk.  Before the first write; refused memory costs speed only, and a
+ * compressed file is left as it is. */
+void tsl_sink_widen(struct tsl_sink *s, size_t bytes);
 /* 0, or the error of a write that may be of earlier bytes. */
 int tsl_sink_write(struct tsl_sink *s, const void *p, size_t n, struct tsl_err *err);
 /* *to: where the next n bytes may be put at once, and took then says how many of them were;

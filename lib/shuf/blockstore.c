@@ -15,6 +15,11 @@ enum state { IN_MEMORY, WRITING, ON_DISK, GONE };
 
 enum { PAGE = TSL_PAGE_BYTES };
 
+/* From this budget on the chunks ask for large pages: what a direct transfer moves is then
+ * contiguous, and a request to the disk larger than 254 pages of 4 KiB.  A loop that only
+ * copies a file twice took 3.6 s with them and 4.6 without (1 GiB, virtio disk). */
+enum { HUGE_FROM = 64 << 20 };
+
 struct write_job {
     struct tsl_blocklist *list;
     size_t index;
@@ -416,6 +421,8 @@ int tsl_store_create(struct tsl_store **out, const struct tsl_store_opts *o,
     s->writers = tsl_mem_alloc(o->nwriters, sizeof *s->writers, "threads", err);
     if (!s->arena || !s->idle || !s->jobs || !s->writers)
         goto fail;
+    if (s->arena_bytes >= HUGE_FROM)
+        tsl_pages_want_huge(s->arena, s->arena_bytes);
     rc = tsl_spill_create(&s->spill, o->dirs, o->ndirs, o->chunk_bytes, err);
     if (rc < 0)
         goto fail;

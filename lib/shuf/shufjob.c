@@ -871,6 +871,7 @@ int tsl_shufjob_run(const struct tsl_shufjob_opts *o, struct tsl_shufjob_stats *
                      size.plain_bytes + size.packed_bytes);
     oo.nparts = j.nparts;
     oo.nthreads = st->plan.nthreads;
+    oo.buffer_bytes = st->plan.out_bytes;
     oo.progress = o->progress;
     rc = tsl_outset_create(&j.out, &oo, err);
     if (rc == 0)

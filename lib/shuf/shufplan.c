@@ -14,6 +14,9 @@ enum {
     CHUNK_GOOD = 32 * KiB,
     BUCKET_WISH = 8 * MiB, /* sorted and gathered within the third-level cache */
     LOG_BUCKETS_MAX = 12,
+    OUT_MIN = 256 * KiB,
+    /* pieces of a chunk cost a fifth more (`scripts/bench shuffle d`) */
+    OUT_MAX = 1 * MiB,
     WINDOW_FREE = 8 * MiB, /* what zstd -19 makes; larger windows count as memory */
     WINDOW_MAX = 128 * MiB
 };
@@ -40,8 +43,11 @@ struct tsl_shufplan tsl_shufplan_make(const struct tsl_shufplan_in *in)
     /* each has its own chunks: many make them small */
     uint64_t threads = p.memory / (16 * MiB);
     p.nthreads = (unsigned)clamp(in->nthreads, 1, threads ? threads : 1);
-    p.nwriters = 4;
+    /* deep enough that the disk always has the next one; few where each costs memory */
+    p.nwriters = p.memory < 64 * MiB ? 4 : 8;
     p.window_max = (size_t)clamp(p.memory / 8, WINDOW_FREE, WINDOW_MAX);
+    p.out_bytes =
+        (size_t)clamp(floor_pow2(p.memory / 256 / in->nparts), OUT_MIN, OUT_MAX);
     uint64_t memory = p.memory - (p.window_max - WINDOW_FREE);
 
     /* while reading: batches on their way, and one more in each input */

@@ -26,6 +26,7 @@ struct tsl_shufplan {
     unsigned log_buckets;
     size_t store_bytes; /* for rows in memory while the input is read */
     size_t window_max;  /* for decompression */
+    size_t out_bytes;   /* collected for each output that is not compressed */
     /* what is expected; 0 where the input's size is not known */
     uint64_t bucket_bytes, temp_bytes;
     /* over the data: 1 in memory, 2 with temporary space, 3 if split again */
