@@ -50,6 +50,30 @@ static int write_all(const char *path, enum tsl_codec codec, unsigned nthreads, 
     return rc;
 }
 
+static void a_wider_buffer_changes_no_byte(void **state)
+{
+    struct tsl_err err = { 0 };
+    struct tsl_sink s;
+    (void)state;
+    fill_data();
+    for (int codec = TSL_CODEC_NONE; codec <= TSL_CODEC_ZSTD; codec++) {
+        struct tsl_source in;
+        struct tsl_sink_opts o = { (enum tsl_codec)codec, 1, NULL, 1 };
+        assert_int_equal(tsl_sink_open(&s, "wide", false, &o, &err), 0);
+        tsl_sink_widen(&s, 1 << 20);
+        for (size_t at = 0; at < N; at += 128 << 10)
+            assert_int_equal(tsl_sink_write(&s, data + at, 128 << 10, &err), 0);
+        assert_int_equal(tsl_sink_done(&s, &err), 0);
+        assert_int_equal(tsl_sink_commit(&s, &err), 0);
+        tsl_sink_close(&s);
+        assert_int_equal(tsl_source_open(&in, "wide", WINDOW, &err), 0);
+        assert_int_equal(tsl_source_read(&in, got, sizeof got, &err), N);
+        assert_memory_equal(got, data, N);
+        assert_int_equal(tsl_source_close(&in, &err), 0);
+        remove("wide");
+    }
+}
+
 static void what_is_written_is_read_again(void **state)
 {
     static const size_t sizes[] = {
@@ -154,6 +178,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_is_written_is_read_again),
+        TEST(a_wider_buffer_changes_no_byte),
         TEST(packed_bytes_do_not_depend_on_threads),
         TEST(without_commit_there_is_no_file),
         TEST(any_failure_leaves_no_file),
