@@ -70,7 +70,7 @@ static void a_wider_buffer_changes_no_byte(void **state)
         assert_int_equal(tsl_source_read(&in, got, sizeof got, &err), N);
         assert_memory_equal(got, data, N);
         assert_int_equal(tsl_source_close(&in, &err), 0);
-        remove("wide");
+        (void)unlink("wide");
     }
 }
 
