@@ -1,9 +1,9 @@
 /* gemm.h - the product of two matrices: c = a b, or c += a b.
  *
- * a is (m, k), b is (k, n), c is (m, n).  Each element of c is the plain chain
- * acc = fmaf(a[i,k], b[k,j], acc) over k = 0, 1, 2, ..., which starts from 0, or from what c
- * holds.  So it is the same whatever the processor, the threads and the sizes of blocks are;
- * the chain is as long as k, and so is its error, some sqrt(k) units in the last place.
+ * a is (m, k), b is (k, n), c is (m, n).  Each element of c is a sum of plain chains
+ * acc = fmaf(a[i,k], b[k,j], acc) from 0, over tsl_gemm_chain numbers of k each: the first chain,
+ * or c and the first chain, and the others after each other.  So it is the same whatever the
+ * processor, the threads and the sizes of blocks are.  The error of a chain grows with its length.
  * Where NaN comes out, which of the NaNs is not said.
  * Order: by the shapes alone.
  * Memory: scratch is the caller's: tsl_gemm_scratch_bytes, at a multiple of 64, its contents
@@ -54,6 +54,10 @@ struct tsl_gemm_batch {
     ptrdiff_t c_outer, c_inner;
     ptrdiff_t before_outer, before_inner;
 };
+
+/* How long the chains are, by the shapes of one product alone: about 256, for then what is in
+ * caches lasts; of products too small for that to matter, 8. */
+size_t tsl_gemm_chain(size_t m, size_t n, size_t k);
 
 /* What tsl_gemm_run and tsl_gemm_run_batch need for a pool of nthreads; may be 0. */
 size_t tsl_gemm_scratch_bytes(const struct tsl_gemm *g, unsigned nthreads);

@@ -31,7 +31,7 @@ struct tsl_gemm_block {
     size_t b_panel;
     float *c;
     ptrdiff_t c_row;
-    bool from_c; /* or from 0 */
+    bool from_c; /* c gets the chains added */
     /* The last part: what follows the chains. */
     const float *bias;
     void (*after)(float *y, const float *x, size_t n); /* NULL: nothing */

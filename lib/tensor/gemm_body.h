@@ -41,9 +41,10 @@ static void gemm_tile(const struct tsl_gemm_block *g, bool panel, unsigned rows,
     (void)panel, (void)vecs, (void)next, (void)next_c;
     for (unsigned i = 0; i < rows; i++, a += g->a_row, c += g->c_row)
         for (unsigned j = 0; j < lanes; j++) {
-            float acc = g->from_c ? c[j] : 0;
+            float acc = 0;
             for (size_t k = 0; k < g->k; k++)
                 acc = __builtin_fmaf(a[(ptrdiff_t)k * g->a_col], b[k * V16 + j], acc);
+            acc = g->from_c ? c[j] + acc : acc;
             c[j] = bias ? acc + bias[j] : acc;
         }
 }
@@ -53,14 +54,21 @@ static void gemm_tile(const struct tsl_gemm_block *g, bool panel, unsigned rows,
 #define GEMM_EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5)
 #define GEMM_EACH_VEC(X, i) X(i, 0) X(i, 1) X(i, 2) X(i, 3)
 #define GEMM_LAST(v) (cut && v + 1 == vecs)
-#define GEMM_LOAD1(i, v)                                                                 \
+#define GEMM_ZERO1(i, v)                                                                 \
     if (v < vecs)                                                                        \
-        acc[i][v] = !g->from_c     ? v16_set(0)                                          \
-                    : GEMM_LAST(v) ? v16_load_n(c + i * c_row + v * V16, lanes)          \
-                                   : v16_load(c + i * c_row + v * V16);
-#define GEMM_LOAD(i)                                                                     \
+        acc[i][v] = v16_set(0);
+#define GEMM_ZERO(i)                                                                     \
     if (i < rows) {                                                                      \
-        GEMM_EACH_VEC(GEMM_LOAD1, i)                                                     \
+        GEMM_EACH_VEC(GEMM_ZERO1, i)                                                     \
+    }
+#define GEMM_ADD1(i, v)                                                                  \
+    if (v < vecs)                                                                        \
+        acc[i][v] = v16_add(GEMM_LAST(v) ? v16_load_n(c + i * c_row + v * V16, lanes)    \
+                                         : v16_load(c + i * c_row + v * V16),            \
+                            acc[i][v]);
+#define GEMM_ADD(i)                                                                      \
+    if (i < rows) {                                                                      \
+        GEMM_EACH_VEC(GEMM_ADD1, i)                                                      \
     }
 #define GEMM_BIAS1(i, v)                                                                 \
     if (v < vecs)                                                                        \
@@ -119,7 +127,7 @@ V16_INLINE void gemm_tile(const struct tsl_gemm_block *g, bool panel, unsigned r
     const float *a3 = rows > 3 ? a + 3 * row : a;
     v16 acc[6][4];
     bool cut = lanes < V16;
-    GEMM_EACH_ROW(GEMM_LOAD)
+    GEMM_EACH_ROW(GEMM_ZERO)
     size_t k = g->k;
     for (unsigned round = 0; k >= STEPS; k -= STEPS, round++) {
         __builtin_prefetch((const void *)next, 0, 2);
@@ -140,6 +148,9 @@ V16_INLINE void gemm_tile(const struct tsl_gemm_block *g, bool panel, unsigned r
     }
     for (; k; k--, a += step, a3 += step, b += b_step)
         GEMM_STEP(0)
+    if (g->from_c) {
+        GEMM_EACH_ROW(GEMM_ADD)
+    }
     if (bias) {
         GEMM_BIAS_XS(void) x1, (void)x2, (void)x3;
         GEMM_EACH_ROW(GEMM_BIAS)

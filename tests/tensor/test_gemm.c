@@ -96,20 +96,30 @@ static void solve(struct problem *p)
     const struct tsl_gemm *g = &p->g;
     const struct tsl_gemm_batch *s = &p->batch;
     bool bf16 = g->multiply == TSL_GEMM_BF16;
+    ptrdiff_t chain = (ptrdiff_t)tsl_gemm_chain(g->m, g->n, g->k);
     for (ptrdiff_t nth = 0; nth < (ptrdiff_t)(s->outer * s->inner); nth++) {
         ptrdiff_t o = nth / (ptrdiff_t)s->inner, in = nth % (ptrdiff_t)s->inner;
         for (ptrdiff_t i = 0; i < (ptrdiff_t)g->m; i++)
             for (ptrdiff_t j = 0; j < (ptrdiff_t)g->n; j++) {
                 float *c =
                     p->want_c + o * s->c_outer + in * s->c_inner + i * g->c_row + j;
-                float acc = g->add ? *c : 0;
+                float acc = 0, sum = 0;
+                bool some = g->add;
+                if (g->add)
+                    sum = *c;
                 for (ptrdiff_t k = 0; k < (ptrdiff_t)g->k; k++) {
                     float x = p->a[o * s->a_outer + in * s->a_inner + i * g->a_row +
                                    k * g->a_col];
                     float y = p->b[o * s->b_outer + in * s->b_inner + k * g->b_row +
                                    j * g->b_col];
                     acc = fmaf(bf16 ? to_bf16(x) : x, bf16 ? to_bf16(y) : y, acc);
+                    if ((k + 1) % chain && k + 1 < (ptrdiff_t)g->k)
+                        continue;
+                    sum = some ? sum + acc : acc;
+                    some = true;
+                    acc = 0;
                 }
+                acc = sum;
                 if (g->bias)
                     acc += g->bias[j];
                 if (g->before)
