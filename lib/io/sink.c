@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 
-enum { PLAIN_BYTES = 256 << 10 };
+enum { PLAIN_BYTES = TSL_WRITEBEHIND_BYTES };
 
 struct tsl_sink_frame {
     struct tsl_packer *packer;
@@ -49,7 +49,7 @@ fail:
 
 void tsl_sink_widen(struct tsl_sink *s, size_t bytes)
 {
-    if (s->frames || bytes <= s->cap)
+    if (s->frames || s->behind || bytes <= s->cap)
         return;
     uint8_t *buf = tsl_pages_map(bytes, "a write buffer", NULL);
     if (!buf)
@@ -57,6 +57,12 @@ void tsl_sink_widen(struct tsl_sink *s, size_t bytes)
     tsl_pages_unmap(s->buf, s->cap);
     s->buf = buf;
     s->cap = bytes;
+}
+
+void tsl_sink_behind(struct tsl_sink *s, struct tsl_writebehind *b)
+{
+    if (!s->frames && s->cap == TSL_WRITEBEHIND_BYTES) /* others are not exchanged */
+        s->behind = b;
 }
 
 static void pack(void *ctx, unsigned i)
@@ -71,7 +77,9 @@ static int flush(struct tsl_sink *s, struct tsl_err *err)
 {
     int rc = 0;
     if (!s->frames) {
-        rc = tsl_file_write(&s->out.file, s->buf, s->len, err);
+        rc = s->behind ? tsl_writebehind_put(s->behind, &s->later, &s->out.file, &s->buf,
+                                             s->len, err)
+                       : tsl_file_write(&s->out.file, s->buf, s->len, err);
         s->len = 0;
         return rc;
     }
@@ -102,7 +110,7 @@ int tsl_sink_write(struct tsl_sink *s, const void *data, size_t n, struct tsl_er
     s->bytes += n;
     while (n > 0) {
         /* large plain pieces need no detour */
-        if (!s->frames && n >= s->cap / 4) {
+        if (!s->frames && !s->behind && n >= s->cap / 4) {
             int rc = s->len ? flush(s, err) : 0;
             return rc < 0 ? rc : tsl_file_write(&s->out.file, p, n, err);
         }
@@ -136,6 +144,12 @@ void tsl_sink_took(struct tsl_sink *s, size_t n)
     s->bytes += n;
 }
 
+int tsl_sink_flush(struct tsl_sink *s, struct tsl_err *err)
+{
+    int rc = s->len ? flush(s, err) : 0;
+    return rc < 0 || !s->behind ? rc : tsl_writebehind_wait(s->behind, &s->later, err);
+}
+
 static void free_buffers(struct tsl_sink *s)
 {
     tsl_pages_unmap(s->buf, s->cap);
@@ -160,8 +174,10 @@ int tsl_sink_done(struct tsl_sink *s, struct tsl_err *err)
         rc = s->frames[0].rc < 0 ? tsl_err_pass(err, &s->frames[0].err)
                                  : tsl_file_write(&s->out.file, s->frames[0].dst,
                                                   s->frames[0].packed, err);
-    } else if (s->len) {
-        rc = flush(s, err);
+    } else if (s->frames) {
+        rc = s->len ? flush(s, err) : 0;
+    } else {
+        rc = tsl_sink_flush(s, err);
     }
     if (rc == 0)
         rc = tsl_outfile_done(&s->out, err);
@@ -176,6 +192,9 @@ int tsl_sink_commit(struct tsl_sink *s, struct tsl_err *err)
 
 void tsl_sink_close(struct tsl_sink *s)
 {
+    if (s->behind)
+        (void)tsl_writebehind_wait(s->behind, &s->later, NULL);
+    s->behind = NULL;
     free_buffers(s);
     tsl_outfile_close(&s->out);
 }

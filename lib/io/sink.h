@@ -10,6 +10,7 @@
 
 #include "io/codec.h"
 #include "io/outfile.h"
+#include "io/writebehind.h"
 #include "par/pool.h"
 
 struct tsl_sink_opts {
@@ -24,8 +25,10 @@ struct tsl_sink {
     struct tsl_sink_opts o;
     uint8_t *buf; /* plain bytes not yet written */
     size_t len, cap;
-    struct tsl_sink_frame *frames; /* nthreads of them */
-    uint64_t bytes;                /* plain bytes in */
+    struct tsl_sink_frame *frames;  /* nthreads of them */
+    uint64_t bytes;                 /* plain bytes in */
+    struct tsl_writebehind *behind; /* NULL: the caller's thread writes */
+    struct tsl_writebehind_file later;
 };
 
 /* path NULL: standard output.  named: see outfile.h.  0, or an error and s closed. */
@@ -35,12 +38,17 @@ int tsl_sink_open(struct tsl_sink *s, const char *path, bool named,
  * requests to the disk.  Before the first write; refused memory costs speed only, and a
  * compressed file is left as it is. */
 void tsl_sink_widen(struct tsl_sink *s, size_t bytes);
+/* From here on b's thread writes, where s is neither compressed nor widened; s then stays where it is, and b
+ * outlives it.  NULL changes nothing. */
+void tsl_sink_behind(struct tsl_sink *s, struct tsl_writebehind *b);
 /* 0, or the error of a write that may be of earlier bytes. */
 int tsl_sink_write(struct tsl_sink *s, const void *p, size_t n, struct tsl_err *err);
 /* *to: where the next n bytes may be put at once, and took then says how many of them were;
  * NULL where that cannot be (more than the buffer holds, or a compressed file). */
 int tsl_sink_room(struct tsl_sink *s, size_t n, uint8_t **to, struct tsl_err *err);
 void tsl_sink_took(struct tsl_sink *s, size_t n);
+/* What was written so far lies in the file; of a sink that is not compressed. */
+int tsl_sink_flush(struct tsl_sink *s, struct tsl_err *err);
 /* Everything was written: flushes, syncs and frees the buffers. */
 int tsl_sink_done(struct tsl_sink *s, struct tsl_err *err);
 /* Gives the file its final name. */

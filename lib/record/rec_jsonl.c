@@ -440,6 +440,7 @@ static int next(void *p, struct tsl_record *rec, struct tsl_err *err)
 /* ---- writing ---- */
 
 struct writer {
+    struct tsl_rechelp help;
     struct tsl_schema schema;
     struct tsl_recout out;
     int level;
@@ -461,6 +462,7 @@ static int writer_create(void **out, const struct tsl_rechead *head,
     struct writer *w = tsl_mem_alloc(1, sizeof *w, "a writer", err);
     if (!w)
         return TSL_ENOMEM;
+    w->help = o->help;
     w->schema = head->schema;
     w->level = o->zstd_level;
     w->gzip = o->gzip;
@@ -473,9 +475,11 @@ static int begin(void *p, const char *stem, struct tsl_err *err)
     struct writer *w = p;
     tsl_recout_close(&w->out);
     return w->level  ? tsl_recout_open(&w->out, stem, ".jsonl.zst", TSL_CODEC_ZSTD,
-                                       w->level, err)
-           : w->gzip ? tsl_recout_open(&w->out, stem, ".jsonl.gz", TSL_CODEC_GZIP, 0, err)
-                     : tsl_recout_open(&w->out, stem, ".jsonl", TSL_CODEC_NONE, 0, err);
+                                       w->level, &w->help, err)
+           : w->gzip ? tsl_recout_open(&w->out, stem, ".jsonl.gz", TSL_CODEC_GZIP, 0,
+                                       &w->help, err)
+                     : tsl_recout_open(&w->out, stem, ".jsonl", TSL_CODEC_NONE, 0,
+                                       &w->help, err);
 }
 
 static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)

@@ -564,6 +564,7 @@ static int at(void *p, uint64_t i, struct tsl_record *rec, struct tsl_err *err)
 /* ---- writing ---- */
 
 struct writer {
+    struct tsl_rechelp help;
     struct columns columns;
     uint32_t order[TSL_COLUMNS_MAX]; /* columns by name */
     char encodings[TSL_COLUMNS_MAX][TSL_MDS_ENCODING_MAX];
@@ -652,6 +653,7 @@ static int writer_create(void **out, const struct tsl_rechead *head,
     struct writer *w = tsl_mem_alloc(1, sizeof *w, "a writer", err);
     if (!w)
         return TSL_ENOMEM;
+    w->help = o->help;
     struct columns *c = &w->columns;
     int rc = 0;
     w->level = o->zstd_level;
@@ -692,7 +694,7 @@ static int begin(void *p, const char *stem, struct tsl_err *err)
         return tsl_err_set(err, TSL_EUSAGE,
                            "mds shards are files with an index: they need a folder");
     return tsl_recout_open(&w->out, stem, w->level ? ".mds.zstd" : ".mds", TSL_CODEC_NONE,
-                           0, err);
+                           0, &w->help, err);
 }
 
 static uint64_t front_bytes(const struct writer *w)

@@ -289,9 +289,11 @@ static int count(void *p, uint64_t *n, struct tsl_err *err)
 /* ---- writing ---- */
 
 struct writer {
+    struct tsl_rechelp help;
     struct tsl_recout bin, idx;
     struct tsl_recfile files[2];
     enum tsl_dtype from;
+    struct tsl_schema schema;
     int ids, sents; /* columns; sents -1: a record is a sequence */
     bool u16;
     uint64_t memory, tokens, number;
@@ -336,7 +338,9 @@ static int writer_create(void **out, const struct tsl_rechead *head,
     struct writer *w = tsl_mem_alloc(1, sizeof *w, "a writer", err);
     if (!w)
         return TSL_ENOMEM;
+    w->help = o->help;
     uint64_t vocab = tsl_recids_vocab(head);
+    w->schema = head->schema;
     w->from = from;
     w->ids = ids;
     w->sents = sents;
@@ -356,8 +360,24 @@ static int begin(void *p, const char *stem, struct tsl_err *err)
     if (!stem)
         return tsl_err_set(err, TSL_EUSAGE,
                            "Megatron's files are two: they need a name, not a pipe");
-    int rc = tsl_recout_open(&w->bin, stem, ".bin", TSL_CODEC_NONE, 0, err);
-    return rc < 0 ? rc : tsl_recout_open(&w->idx, stem, ".idx", TSL_CODEC_NONE, 0, err);
+    int rc = tsl_recout_open(&w->bin, stem, ".bin", TSL_CODEC_NONE, 0, &w->help, err);
+    return rc < 0
+               ? rc
+               : tsl_recout_open(&w->idx, stem, ".idx", TSL_CODEC_NONE, 0, &w->help, err);
+}
+
+/* Has the index of n sequences more, of n documents at most, room? */
+static bool has_memory(const struct writer *w, size_t n)
+{
+    return 12 * ((uint64_t)w->nseqs + n) + 8 * ((uint64_t)w->ndocs + n + 1) <= w->memory;
+}
+
+static int grow(struct writer *w, size_t n, struct tsl_err *err)
+{
+    int rc = tsl_mem_grow(&w->lengths, &w->lengths_cap, w->nseqs + n, 4, "an index", err);
+    return rc < 0 ? rc
+                  : tsl_mem_grow(&w->docs, &w->docs_cap, w->ndocs + n + 2, 8, "an index",
+                                 err);
 }
 
 static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
@@ -371,9 +391,7 @@ static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
                            "an index of %zu sequences is more than may be held (%" PRIu64
                            " bytes): give more memory, or several shards",
                            w->nseqs + n, w->memory);
-    int rc = tsl_mem_grow(&w->lengths, &w->lengths_cap, w->nseqs + n, 4, "an index", err);
-    if (rc == 0)
-        rc = tsl_mem_grow(&w->docs, &w->docs_cap, w->ndocs + 2, 8, "an index", err);
+    int rc = grow(w, n, err);
     if (rc < 0)
         return rc;
     uint64_t total = 0;
@@ -401,6 +419,35 @@ static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
     return 0;
 }
 
+/* Documents that are a sequence each. */
+static int put_rows(void *p, const struct tsl_recrows *rows, struct tsl_err *err)
+{
+    struct writer *w = p;
+    const struct tsl_recrows_column *l = &rows->columns[w->ids];
+    uint32_t n = rows->n, begin = l->ends ? l->begin : 0;
+    struct tsl_value all = { l->values, NULL, 0 };
+    if (w->sents >= 0 || !l->ends)
+        return tsl_recrows_each(rows, &w->schema, p, put, err);
+    all.n = l->ends[n - 1] - begin;
+    all.data = l->values + begin * tsl_dtype_bytes(w->from);
+    if (!tsl_recids_fit(w->from, &all, w->u16 ? 2 : 4) || !has_memory(w, n))
+        return tsl_recrows_each(rows, &w->schema, p, put, err); /* it says which one */
+    int rc = grow(w, n, err);
+    if (rc == 0)
+        rc = tsl_recids_put(&w->bin, w->from, &all, w->u16 ? 2 : 4, rows->first, err);
+    if (rc < 0)
+        return rc;
+    for (uint32_t k = 0; k < n; k++) {
+        w->lengths[w->nseqs + k] = l->ends[k] - (k ? l->ends[k - 1] : begin);
+        w->docs[w->ndocs + k] = w->nseqs + k;
+    }
+    w->nseqs += n;
+    w->ndocs += n;
+    w->docs[w->ndocs] = w->nseqs;
+    w->tokens += all.n;
+    return 0;
+}
+
 static uint64_t bytes(const void *p)
 {
     const struct writer *w = p;
@@ -408,29 +455,46 @@ static uint64_t bytes(const void *p)
            8 * ((uint64_t)w->ndocs + 1);
 }
 
+/* The index' arrays: 0 lengths, 1 places in the .bin, 2 documents. */
+static int write_part(struct writer *w, int part, struct tsl_err *err)
+{
+    enum { PIECE = 4096 };
+    size_t n = part == 2 ? w->ndocs + 1 : w->nseqs, size = part ? 8 : 4;
+    uint64_t at = 0;
+    for (size_t i = 0, k; i < n; i += k) {
+        uint8_t *to;
+        k = n - i < PIECE ? n - i : PIECE;
+        int rc = tsl_recout_room(&w->idx, k * size, &to, err);
+        if (rc < 0)
+            return rc;
+        for (size_t j = 0; j < k; j++) {
+            if (part == 0) {
+                tsl_store32(to + 4 * j, w->lengths[i + j]);
+            } else if (part == 1) {
+                tsl_store64(to + 8 * j, at);
+                at += (uint64_t)w->lengths[i + j] * (w->u16 ? 2 : 4);
+            } else {
+                tsl_store64(to + 8 * j, w->ndocs ? w->docs[i + j] : 0);
+            }
+        }
+        rc = tsl_recout_took(&w->idx, k * size, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
 static int write_index(struct writer *w, struct tsl_err *err)
 {
-    uint8_t h[HEAD], b[8];
-    uint64_t at = 0;
+    uint8_t h[HEAD];
     memcpy(h, magic, sizeof magic);
     tsl_store64(h + 9, 1);
     h[17] = w->u16 ? 8 : 4;
     tsl_store64(h + 18, w->nseqs);
     tsl_store64(h + 26, w->ndocs + 1);
     int rc = tsl_recout_write(&w->idx, h, sizeof h, err);
-    for (size_t i = 0; rc == 0 && i < w->nseqs; i++) {
-        tsl_store32(b, w->lengths[i]);
-        rc = tsl_recout_write(&w->idx, b, 4, err);
-    }
-    for (size_t i = 0; rc == 0 && i < w->nseqs; i++) {
-        tsl_store64(b, at);
-        rc = tsl_recout_write(&w->idx, b, 8, err);
-        at += (uint64_t)w->lengths[i] * (w->u16 ? 2 : 4);
-    }
-    for (size_t i = 0; rc == 0 && i <= w->ndocs; i++) {
-        tsl_store64(b, w->ndocs ? w->docs[i] : 0);
-        rc = tsl_recout_write(&w->idx, b, 8, err);
-    }
+    for (int part = 0; rc == 0 && part < 3; part++)
+        rc = write_part(w, part, err);
     return rc;
 }
 
@@ -467,6 +531,7 @@ const struct tsl_recformat tsl_rec_megatron = {
     .writer_destroy = writer_destroy,
     .begin = begin,
     .put = put,
+    .put_rows = put_rows,
     .bytes = bytes,
     .end = end,
     .commit = commit,

@@ -46,6 +46,11 @@ static int reader_next(void *r, struct tsl_record *rec, struct tsl_err *err)
     return tsl_recnative_reader_next(r, rec, err);
 }
 
+static int reader_rows(void *r, struct tsl_recrows *rows, struct tsl_err *err)
+{
+    return tsl_recnative_reader_rows(r, rows, err);
+}
+
 static int reader_count(void *r, uint64_t *n, struct tsl_err *err)
 {
     struct tsl_recnative_counts counts;
@@ -65,6 +70,7 @@ static int reader_at(void *r, uint64_t i, struct tsl_record *rec, struct tsl_err
 struct shards {
     struct tsl_rechead head; /* first: of the next shard */
     struct tsl_recnative_opts o;
+    struct tsl_rechelp help;
     struct tsl_recnative_writer *w;
     struct tsl_recout out;
 };
@@ -85,6 +91,7 @@ static int writer_create(void **out, const struct tsl_rechead *head,
     if (!s)
         return TSL_ENOMEM;
     s->o.zstd_level = o->zstd_level;
+    s->help = o->help;
     int rc = tsl_rechead_copy(&s->head, head, err);
     if (rc == 0 && head->schema.ncolumns == 0)
         rc = tsl_err_set(err, TSL_EUSAGE, "records without columns cannot be written");
@@ -99,8 +106,8 @@ static int writer_begin(void *p, const char *stem, struct tsl_err *err)
 {
     struct shards *s = p;
     tsl_recout_close(&s->out);
-    int rc =
-        tsl_recout_open(&s->out, stem, tsl_rec_native.suffix, TSL_CODEC_NONE, 0, err);
+    int rc = tsl_recout_open(&s->out, stem, tsl_rec_native.suffix, TSL_CODEC_NONE, 0,
+                             &s->help, err);
     return rc < 0
                ? rc
                : tsl_recnative_writer_create(&s->w, &s->out.sink, &s->head, &s->o, err);
@@ -109,6 +116,11 @@ static int writer_begin(void *p, const char *stem, struct tsl_err *err)
 static int writer_put(void *p, const struct tsl_record *rec, struct tsl_err *err)
 {
     return tsl_recnative_writer_put(((struct shards *)p)->w, rec->values, err);
+}
+
+static int writer_put_rows(void *p, const struct tsl_recrows *rows, struct tsl_err *err)
+{
+    return tsl_recnative_writer_put_rows(((struct shards *)p)->w, rows, err);
 }
 
 static uint64_t writer_bytes(const void *p)
@@ -146,12 +158,14 @@ const struct tsl_recformat tsl_rec_native = {
     .reader_open = reader_open,
     .reader_destroy = reader_destroy,
     .next = reader_next,
+    .rows = reader_rows,
     .count = reader_count,
     .at = reader_at,
     .writer_create = writer_create,
     .writer_destroy = writer_destroy,
     .begin = writer_begin,
     .put = writer_put,
+    .put_rows = writer_put_rows,
     .bytes = writer_bytes,
     .end = writer_end,
     .commit = writer_commit,

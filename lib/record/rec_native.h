@@ -35,6 +35,10 @@ void tsl_recnative_writer_destroy(struct tsl_recnative_writer *w);
 int tsl_recnative_writer_put(struct tsl_recnative_writer *w,
                              const struct tsl_value *values, struct tsl_err *err);
 
+/* Many whole records, of numbers and bits alone. */
+int tsl_recnative_writer_put_rows(struct tsl_recnative_writer *w,
+                                  const struct tsl_recrows *rows, struct tsl_err *err);
+
 /* A record of any length, piece by piece: for schemas of lists of numbers and bits alone.
  * begin it; add values (of each column some or none) that fit in room bits, after spill where
  * they do not; end it. */
@@ -81,6 +85,11 @@ const struct tsl_rechead *tsl_recnative_reader_head(const struct tsl_recnative_r
 /* 1 and the next record, 0 behind the trailer, which was then found to be right.  A record of
  * several blocks that is larger than opts.memory is TSL_EFORMAT.  Lent until the next call. */
 int tsl_recnative_reader_next(struct tsl_recnative_reader *r, struct tsl_record *rec,
+                              struct tsl_err *err);
+
+/* The whole records that are left of the block at hand, or of the next one, as tsl_recreader_rows
+ * has them; none where a record lies in several blocks, of strings, or after seek. */
+int tsl_recnative_reader_rows(struct tsl_recnative_reader *r, struct tsl_recrows *rows,
                               struct tsl_err *err);
 
 /* What of a record lies in one block. */

@@ -867,6 +867,41 @@ static int next_block(struct tsl_recnative_reader *r, struct tsl_err *err)
     return rc;
 }
 
+int tsl_recnative_reader_rows(struct tsl_recnative_reader *r, struct tsl_recrows *rows,
+                              struct tsl_err *err)
+{
+    rows->n = 0;
+    if (r->random)
+        return 1;
+    if (r->row == r->b.head.nrecords) {
+        int rc = next_block(r, err);
+        if (rc <= 0)
+            return rc;
+    }
+    const struct tsl_recblock *b = &r->b;
+    if (b->goes_on || (b->continued && r->row == 0))
+        return 1;
+    for (size_t i = 0; i < r->layout.ncolumns; i++) {
+        const struct tsl_reclayout_column *l = &r->layout.columns[i];
+        const struct tsl_recblock_column *c = &b->columns[i];
+        struct tsl_recrows_column *to = &rows->columns[i];
+        if (l->text)
+            return 1;
+        to->values = l->bits == 1 ? r->scratch[i].bits : c->values;
+        to->ends = NULL;
+        if (l->listed) {
+            to->ends = c->ends + r->row;
+            to->begin = r->row ? c->ends[r->row - 1] : 0;
+        } else {
+            to->values += (r->row - b->continued) * l->count * (size_t)l->size;
+        }
+    }
+    rows->first = b->head.first + r->row;
+    rows->n = (uint32_t)(b->head.nrecords - r->row);
+    r->row = b->head.nrecords;
+    return 1;
+}
+
 int tsl_recnative_reader_block(struct tsl_recnative_reader *r,
                                const struct tsl_recblock **b, struct tsl_err *err)
 {

@@ -23,6 +23,7 @@ struct column {
 struct tsl_recnative_writer {
     struct tsl_sink *sink;
     struct tsl_reclayout layout;
+    struct tsl_schema schema;
     uint32_t block_bytes;
     uint64_t room_bits; /* that the payload of a block has without its padding */
     uint64_t used_bits, open_bits; /* of them; of these, the open record's */
@@ -109,6 +110,7 @@ int tsl_recnative_writer_create(struct tsl_recnative_writer **out, struct tsl_si
     w->sink = sink;
     w->first = w->index.first = head->first;
     w->index.ncolumns = head->schema.ncolumns;
+    w->schema = head->schema;
     tsl_reclayout_init(&w->layout, &head->schema);
     size_block(w, o->block_bytes);
     int rc = map_columns(w, err);
@@ -461,6 +463,87 @@ int tsl_recnative_writer_put(struct tsl_recnative_writer *w,
     w->used_bits += bits;
     note_ends(w);
     w->nrecords++;
+    return 0;
+}
+
+/* Bits that the first n rows take, in the sum that put makes. */
+static uint64_t rows_bits(const struct tsl_recnative_writer *w,
+                          const struct tsl_recrows *rows, uint32_t n)
+{
+    uint64_t bits = n * w->layout.record_bits;
+    for (size_t i = 0; n && i < w->layout.ncolumns; i++) {
+        const struct tsl_reclayout_column *l = &w->layout.columns[i];
+        const struct tsl_recrows_column *c = &rows->columns[i];
+        if (l->listed)
+            bits +=
+                (uint64_t)l->bits * (c->ends ? c->ends[n - 1] - c->begin : n * l->count);
+    }
+    return bits;
+}
+
+/* How many of them fit in what the block has left. */
+static uint32_t rows_fitting(const struct tsl_recnative_writer *w,
+                             const struct tsl_recrows *rows)
+{
+    uint64_t room = w->room_bits - w->used_bits;
+    uint32_t low = 0, high = rows->n; /* low of them fit; more than high do not */
+    while (low < high) {
+        uint32_t mid = high - (high - low) / 2;
+        if (rows_bits(w, rows, mid) <= room)
+            low = mid;
+        else
+            high = mid - 1;
+    }
+    return low;
+}
+
+/* The first n rows, which fit, column by column. */
+static void append_rows(struct tsl_recnative_writer *w, const struct tsl_recrows *rows,
+                        uint32_t n)
+{
+    w->used_bits += rows_bits(w, rows, n);
+    for (size_t i = 0; i < w->layout.ncolumns; i++) {
+        const struct tsl_reclayout_column *l = &w->layout.columns[i];
+        const struct tsl_recrows_column *from = &rows->columns[i];
+        struct column *c = &w->columns[i];
+        uint32_t begin = from->ends ? from->begin : 0;
+        struct tsl_value v = { from->values + (size_t)begin * l->size, NULL,
+                               from->ends ? from->ends[n - 1] - begin : n * l->count };
+        uint32_t before = (uint32_t)c->nvalues;
+        for (uint32_t k = 0; c->ends && k < n; k++)
+            c->ends[w->nrecords + k] =
+                before + (from->ends ? from->ends[k] - begin : (k + 1) * l->count);
+        append(c, l, &v, (size_t)v.n * l->size);
+        w->index.nvalues[i] += v.n;
+    }
+    w->nrecords += n;
+}
+
+static int put_row(struct tsl_recnative_writer *w, const struct tsl_recrows *rows,
+                   struct tsl_err *err)
+{
+    struct tsl_value values[TSL_COLUMNS_MAX];
+    for (size_t i = 0; i < w->layout.ncolumns; i++)
+        values[i] = tsl_recrows_value(rows, i, &w->schema.columns[i], 0);
+    return tsl_recnative_writer_put(w, values, err);
+}
+
+int tsl_recnative_writer_put_rows(struct tsl_recnative_writer *w,
+                                  const struct tsl_recrows *all, struct tsl_err *err)
+{
+    struct tsl_recrows rows = *all;
+    while (rows.n) {
+        uint32_t n = rows_fitting(w, &rows);
+        if (n) {
+            append_rows(w, &rows, n);
+        } else { /* the next one ends the block, or is larger than any */
+            int rc = put_row(w, &rows, err);
+            if (rc < 0)
+                return rc;
+            n = 1;
+        }
+        tsl_recrows_skip(&rows, &w->schema, n);
+    }
     return 0;
 }
 

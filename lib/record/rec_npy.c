@@ -363,6 +363,7 @@ static int count(void *p, uint64_t *n, struct tsl_err *err)
 /* ---- writing ---- */
 
 struct writer {
+    struct tsl_rechelp help;
     struct tsl_schema schema;
     struct tsl_recout values[TSL_COLUMNS_MAX], ends[TSL_COLUMNS_MAX];
     uint64_t totals[TSL_COLUMNS_MAX], n;
@@ -417,18 +418,19 @@ static int writer_create(void **out, const struct tsl_rechead *head,
     if (!w)
         return TSL_ENOMEM;
     w->schema = head->schema;
+    w->help = o->help;
     *out = w;
     return 0;
 }
 
 /* A file with room for its head, which end fills in. */
-static int open_out(struct tsl_recout *o, const char *stem, const char *column,
-                    const char *end, struct tsl_err *err)
+static int open_out(const struct writer *w, struct tsl_recout *o, const char *stem,
+                    const char *column, const char *end, struct tsl_err *err)
 {
     uint8_t blank[TSL_NPY_HEAD_BYTES] = { 0 };
     char suffix[TSL_COLUMN_NAME_MAX + 16];
     snprintf(suffix, sizeof suffix, ".%s%s", column, end);
-    int rc = tsl_recout_open(o, stem, suffix, TSL_CODEC_NONE, 0, err);
+    int rc = tsl_recout_open(o, stem, suffix, TSL_CODEC_NONE, 0, &w->help, err);
     return rc < 0 ? rc : tsl_recout_write(o, blank, sizeof blank, err);
 }
 
@@ -447,9 +449,9 @@ static int begin(void *p, const char *stem, struct tsl_err *err)
         if (strchr(c->name, '/'))
             return tsl_err_set(err, TSL_EUSAGE, "column %s: no name for a file",
                                tsl_quote(c->name).s);
-        rc = open_out(&w->values[i], stem, c->name, ".npy", err);
+        rc = open_out(w, &w->values[i], stem, c->name, ".npy", err);
         if (rc == 0 && c->count == 0)
-            rc = open_out(&w->ends[i], stem, c->name, ".ends.npy", err);
+            rc = open_out(w, &w->ends[i], stem, c->name, ".ends.npy", err);
     }
     return rc;
 }
@@ -472,6 +474,47 @@ static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
             return rc;
     }
     w->n++;
+    return 0;
+}
+
+/* The ends of n rows of a list, counted in the shard. */
+static int put_ends(struct writer *w, size_t i, const struct tsl_recrows_column *l,
+                    uint32_t n, struct tsl_err *err)
+{
+    uint8_t *to;
+    uint64_t base = w->totals[i] - l->begin;
+    for (uint32_t k = 0, part; k < n; k += part) {
+        part = n - k < 4096 ? n - k : 4096;
+        int rc = tsl_recout_room(&w->ends[i], 8 * (size_t)part, &to, err);
+        for (uint32_t j = 0; rc == 0 && j < part; j++)
+            tsl_store64(to + 8 * (size_t)j, base + l->ends[k + j]);
+        if (rc == 0)
+            rc = tsl_recout_took(&w->ends[i], 8 * (size_t)part, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int put_rows(void *p, const struct tsl_recrows *rows, struct tsl_err *err)
+{
+    struct writer *w = p;
+    for (size_t i = 0; i < w->schema.ncolumns; i++) {
+        const struct tsl_column *c = &w->schema.columns[i];
+        const struct tsl_recrows_column *l = &rows->columns[i];
+        size_t size = tsl_dtype_bytes(c->type);
+        uint32_t begin = l->ends ? l->begin : 0;
+        uint64_t n =
+            l->ends ? l->ends[rows->n - 1] - begin : (uint64_t)rows->n * c->count;
+        int rc = tsl_recout_write(&w->values[i], l->values + begin * size,
+                                  (size_t)n * size, err);
+        if (rc == 0 && c->count == 0)
+            rc = put_ends(w, i, l, rows->n, err);
+        if (rc < 0)
+            return rc;
+        w->totals[i] += n;
+    }
+    w->n += rows->n;
     return 0;
 }
 
@@ -540,6 +583,7 @@ const struct tsl_recformat tsl_rec_npy = {
     .writer_destroy = writer_destroy,
     .begin = begin,
     .put = put,
+    .put_rows = put_rows,
     .bytes = bytes,
     .end = end,
     .commit = commit,

@@ -290,7 +290,9 @@ static int count_documents(void *p, uint64_t *n, struct tsl_err *err)
 /* ---- writing ---- */
 
 struct writer {
+    struct tsl_rechelp help;
     enum kind kind;
+    struct tsl_schema schema;
     enum tsl_dtype from;
     int ids;
     unsigned size;
@@ -322,8 +324,10 @@ static int create_kind(enum kind kind, void **out, const struct tsl_rechead *hea
     struct writer *w = tsl_mem_alloc(1, sizeof *w, "a writer", err);
     if (!w)
         return TSL_ENOMEM;
+    w->help = o->help;
     uint64_t vocab = tsl_recids_vocab(head);
     w->kind = kind;
+    w->schema = head->schema;
     w->ids = ids;
     w->from = head->schema.columns[ids].type;
     w->memory = o->memory;
@@ -358,13 +362,15 @@ static int begin(void *p, const char *stem, struct tsl_err *err)
             err, TSL_EUSAGE,
             "this format is completed at the end: it needs a name, not a pipe");
     int rc = tsl_recout_open(&w->out, stem, w->kind == DATATROVE ? ".ds" : ".bin",
-                             TSL_CODEC_NONE, 0, err);
+                             TSL_CODEC_NONE, 0, &w->help, err);
     if (rc == 0 && w->kind == LLMC)
         rc = tsl_recout_write(&w->out, blank, sizeof blank, err);
     if (rc == 0 && w->kind == DATATROVE)
-        rc = tsl_recout_open(&w->index, stem, ".ds.index", TSL_CODEC_NONE, 0, err);
+        rc = tsl_recout_open(&w->index, stem, ".ds.index", TSL_CODEC_NONE, 0, &w->help,
+                             err);
     if (rc == 0 && w->kind == DATATROVE)
-        rc = tsl_recout_open(&w->text, stem, ".ds.metadata", TSL_CODEC_NONE, 0, err);
+        rc = tsl_recout_open(&w->text, stem, ".ds.metadata", TSL_CODEC_NONE, 0, &w->help,
+                             err);
     return rc;
 }
 
@@ -385,6 +391,20 @@ static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
     uint8_t end[8];
     tsl_store64(end, w->tokens);
     return tsl_recout_write(&w->index, end, sizeof end, err);
+}
+
+static int put_rows(void *p, const struct tsl_recrows *rows, struct tsl_err *err)
+{
+    struct writer *w = p;
+    const struct tsl_recrows_column *l = &rows->columns[w->ids];
+    uint32_t n = rows->n, begin = l->ends ? l->begin : 0;
+    struct tsl_value all = { l->values + begin * tsl_dtype_bytes(w->from), NULL, 0 };
+    all.n = l->ends ? l->ends[n - 1] - begin : 0;
+    if (w->kind == LLMC || w->kind == DATATROVE || !l->ends ||
+        !tsl_recids_fit(w->from, &all, w->size))
+        return tsl_recrows_each(rows, &w->schema, p, put, err);
+    w->tokens += all.n;
+    return tsl_recids_put(&w->out, w->from, &all, w->size, rows->first, err);
 }
 
 static uint64_t bytes(const void *p)
@@ -446,7 +466,7 @@ static int commit(void *p, const struct tsl_recfile **files, size_t *nfiles,
 
 #define WRITING(create_)                                                                 \
     .writer_create = create_, .writer_destroy = writer_destroy, .begin = begin,          \
-    .put = put, .bytes = bytes, .end = end, .commit = commit
+    .put = put, .put_rows = put_rows, .bytes = bytes, .end = end, .commit = commit
 
 const struct tsl_recformat tsl_rec_llmc = {
     .name = "llmc",

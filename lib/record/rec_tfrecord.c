@@ -191,6 +191,7 @@ static int next(void *p, struct tsl_record *rec, struct tsl_err *err)
 /* ---- writing ---- */
 
 struct writer {
+    struct tsl_rechelp help;
     struct tsl_schema schema;
     struct tsl_tfexample_writer example;
     struct tsl_recout out;
@@ -216,6 +217,7 @@ static int writer_create(void **out, const struct tsl_rechead *head,
     struct writer *w = tsl_mem_alloc(1, sizeof *w, "a writer", err);
     if (!w)
         return TSL_ENOMEM;
+    w->help = o->help;
     w->schema = head->schema;
     w->gzip = o->gzip;
     /* what a reader found to be no Example goes out as it came in */
@@ -231,7 +233,7 @@ static int begin(void *p, const char *stem, struct tsl_err *err)
     struct writer *w = p;
     tsl_recout_close(&w->out);
     return tsl_recout_open(&w->out, stem, w->gzip ? ".tfrecord.gz" : ".tfrecord",
-                           w->gzip ? TSL_CODEC_GZIP : TSL_CODEC_NONE, 0, err);
+                           w->gzip ? TSL_CODEC_GZIP : TSL_CODEC_NONE, 0, &w->help, err);
 }
 
 static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)

@@ -368,6 +368,7 @@ static int next(void *p, struct tsl_record *rec, struct tsl_err *err)
 /* ---- writing ---- */
 
 struct writer {
+    struct tsl_rechelp help;
     struct tsl_schema schema;
     struct tsl_recout out;
     bool gzip, numbers; /* numbers: there are columns for the .npz */
@@ -407,6 +408,7 @@ static int writer_create(void **out, const struct tsl_rechead *head,
     struct writer *w = tsl_mem_alloc(1, sizeof *w, "a writer", err);
     if (!w)
         return TSL_ENOMEM;
+    w->help = o->help;
     w->schema = head->schema;
     w->gzip = o->gzip;
     for (size_t i = 0; i < w->schema.ncolumns; i++)
@@ -420,7 +422,7 @@ static int begin(void *p, const char *stem, struct tsl_err *err)
     struct writer *w = p;
     tsl_recout_close(&w->out);
     return tsl_recout_open(&w->out, stem, w->gzip ? ".tar.gz" : ".tar",
-                           w->gzip ? TSL_CODEC_GZIP : TSL_CODEC_NONE, 0, err);
+                           w->gzip ? TSL_CODEC_GZIP : TSL_CODEC_NONE, 0, &w->help, err);
 }
 
 /* Room for a file of n bytes, its header written: *to is where its bytes go. */

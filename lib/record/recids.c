@@ -60,6 +60,19 @@ static int64_t id_at(enum tsl_dtype t, const void *p, size_t i)
                           : x.i64;
 }
 
+bool tsl_recids_fit(enum tsl_dtype from, const struct tsl_value *v, unsigned bytes)
+{
+    int64_t most = bytes == 2 ? UINT16_MAX : INT32_MAX;
+    bool fit = true;
+    if (from == TSL_U8 || from == TSL_U16)
+        return true;
+    for (uint32_t i = 0; i < v->n; i++) {
+        int64_t id = id_at(from, v->data, i);
+        fit &= id >= 0 && id <= most;
+    }
+    return fit;
+}
+
 int tsl_recids_put(struct tsl_recout *o, enum tsl_dtype from, const struct tsl_value *v,
                    unsigned bytes, uint64_t number, struct tsl_err *err)
 {

@@ -11,6 +11,8 @@
 int tsl_recids_column(const struct tsl_schema *s, struct tsl_err *err);
 /* vocab_size of the meta; 0: it does not say. */
 uint64_t tsl_recids_vocab(const struct tsl_rechead *head);
+/* Does each of v's ids, of type from, fit a number of 2 or 4 bytes as put has it? */
+bool tsl_recids_fit(enum tsl_dtype from, const struct tsl_value *v, unsigned bytes);
 /* v's ids, of type from, as numbers of 2 or 4 bytes.  TSL_EUSAGE names record and id where
  * one does not fit (4 bytes: 31 bits, which all readers take). */
 int tsl_recids_put(struct tsl_recout *o, enum tsl_dtype from, const struct tsl_value *v,

@@ -194,6 +194,13 @@ int tsl_recreader_next(struct tsl_recreader *r, struct tsl_record *rec,
     return r->f->next(r->r, rec, err);
 }
 
+int tsl_recreader_rows(struct tsl_recreader *r, struct tsl_recrows *rows,
+                       struct tsl_err *err)
+{
+    rows->n = 0;
+    return r->f->rows ? r->f->rows(r->r, rows, err) : 1;
+}
+
 int tsl_recreader_count(struct tsl_recreader *r, uint64_t *n, struct tsl_err *err)
 {
     if (!r->f->count)
@@ -213,6 +220,52 @@ int tsl_recreader_at(struct tsl_recreader *r, uint64_t i, struct tsl_record *rec
                            r->f->name);
     int rc = r->f->at(r->r, i, rec, err);
     return rc < 0 ? rc : 1;
+}
+
+void tsl_recrows_skip(struct tsl_recrows *r, const struct tsl_schema *s, uint32_t n)
+{
+    for (size_t i = 0; n && i < s->ncolumns; i++) {
+        const struct tsl_column *c = &s->columns[i];
+        struct tsl_recrows_column *l = &r->columns[i];
+        if (l->ends) {
+            l->begin = l->ends[n - 1];
+            l->ends += n;
+        } else {
+            l->values += (size_t)n * c->count * tsl_dtype_bytes(c->type);
+        }
+    }
+    r->first += n;
+    r->n -= n;
+}
+
+int tsl_recrows_each(const struct tsl_recrows *r, const struct tsl_schema *s, void *w,
+                     int (*put)(void *w, const struct tsl_record *rec,
+                                struct tsl_err *err),
+                     struct tsl_err *err)
+{
+    struct tsl_value values[TSL_COLUMNS_MAX];
+    struct tsl_record rec = { .values = values };
+    size_t sizes[TSL_COLUMNS_MAX];
+    int rc = 0;
+    for (size_t i = 0; i < s->ncolumns; i++) {
+        sizes[i] = tsl_dtype_bytes(s->columns[i].type);
+        values[i] = (struct tsl_value){ r->columns[i].values, NULL, s->columns[i].count };
+    }
+    for (uint32_t k = 0; rc == 0 && k < r->n; k++) {
+        rec.number = r->first + k;
+        for (size_t i = 0; i < s->ncolumns; i++) {
+            const struct tsl_recrows_column *l = &r->columns[i];
+            struct tsl_value *v = &values[i];
+            uint32_t from = k * s->columns[i].count;
+            if (l->ends) {
+                from = k ? l->ends[k - 1] : l->begin;
+                v->n = l->ends[k] - from;
+            }
+            v->data = l->values + from * sizes[i];
+        }
+        rc = put(w, &rec, err);
+    }
+    return rc;
 }
 
 /* ---- writing ---- */
@@ -260,17 +313,46 @@ int tsl_recwriter_begin(struct tsl_recwriter *w, const char *stem, struct tsl_er
     return w->f->begin(w->w, stem, err);
 }
 
+static int miscounted(const struct tsl_column *c, uint32_t n, struct tsl_err *err)
+{
+    return tsl_err_set(err, TSL_EUSAGE, "column %s: %u values, but each record has %u",
+                       tsl_quote(c->name).s, n, c->count);
+}
+
 int tsl_recwriter_put(struct tsl_recwriter *w, const struct tsl_record *rec,
                       struct tsl_err *err)
 {
     for (size_t i = 0; i < w->schema.ncolumns; i++) {
         const struct tsl_column *c = &w->schema.columns[i];
         if (c->count && rec->values[i].n != c->count)
-            return tsl_err_set(err, TSL_EUSAGE,
-                               "column %s: %u values, but each record has %u",
-                               tsl_quote(c->name).s, rec->values[i].n, c->count);
+            return miscounted(c, rec->values[i].n, err);
     }
     return w->f->put(w->w, rec, err);
+}
+
+/* Rows have of each column what it is to have. */
+static int check_rows(const struct tsl_recwriter *w, const struct tsl_recrows *rows,
+                      struct tsl_err *err)
+{
+    for (size_t i = 0; i < w->schema.ncolumns; i++) {
+        const struct tsl_column *c = &w->schema.columns[i];
+        for (uint32_t k = 0; c->count && rows->columns[i].ends && k < rows->n; k++) {
+            uint32_t n = tsl_recrows_value(rows, i, c, k).n;
+            if (n != c->count)
+                return miscounted(c, n, err);
+        }
+    }
+    return 0;
+}
+
+int tsl_recwriter_put_rows(struct tsl_recwriter *w, const struct tsl_recrows *rows,
+                           struct tsl_err *err)
+{
+    int rc = check_rows(w, rows, err);
+    if (rc < 0 || rows->n == 0)
+        return rc;
+    return w->f->put_rows ? w->f->put_rows(w->w, rows, err)
+                          : tsl_recrows_each(rows, &w->schema, w->w, w->f->put, err);
 }
 
 uint64_t tsl_recwriter_bytes(const struct tsl_recwriter *w)

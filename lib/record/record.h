@@ -39,6 +39,35 @@ struct tsl_record {
     const struct tsl_value *values; /* [ncolumns] */
 };
 
+/* Records that lie one after the other in columns of numbers, as a block has them. */
+struct tsl_recrows {
+    uint64_t first; /* number of the first one */
+    uint32_t n;     /* 0: none lie so */
+    struct tsl_recrows_column {
+        const uint8_t *values;
+        const uint32_t *ends; /* [n], where each one's values end; NULL: count of each */
+        uint32_t begin;       /* with ends: where the first one's begin */
+    } columns[TSL_COLUMNS_MAX];
+};
+
+/* Column i of its row. */
+static inline struct tsl_value tsl_recrows_value(const struct tsl_recrows *r, size_t i,
+                                                 const struct tsl_column *c, uint32_t row)
+{
+    const struct tsl_recrows_column *l = &r->columns[i];
+    uint32_t from = l->ends ? row ? l->ends[row - 1] : l->begin : row * c->count;
+    uint32_t to = l->ends ? l->ends[row] : from + c->count;
+    return (struct tsl_value){ l->values + from * tsl_dtype_bytes(c->type), NULL,
+                               to - from };
+}
+/* Leaves the first n of them out. */
+void tsl_recrows_skip(struct tsl_recrows *r, const struct tsl_schema *s, uint32_t n);
+/* Gives them to put one by one. */
+int tsl_recrows_each(const struct tsl_recrows *r, const struct tsl_schema *s, void *w,
+                     int (*put)(void *w, const struct tsl_record *rec,
+                                struct tsl_err *err),
+                     struct tsl_err *err);
+
 /* What stands in front of the records: schema and meta, a JSON object that travels with
  * them (objective, seed, vocabulary, special ids, recipe, what they were made from). */
 struct tsl_rechead {
@@ -84,14 +113,25 @@ int tsl_recreader_count(struct tsl_recreader *r, uint64_t *n, struct tsl_err *er
  * i beyond the end is TSL_EUSAGE, too. */
 int tsl_recreader_at(struct tsl_recreader *r, uint64_t i, struct tsl_record *rec,
                      struct tsl_err *err);
+/* As next, but many at once where they lie together: 1 and all that do, or rows->n 0 where next
+ * is to be asked; 0 at the end.  Lent until the next call. */
+int tsl_recreader_rows(struct tsl_recreader *r, struct tsl_recrows *rows,
+                       struct tsl_err *err);
 
 /* ---- writing one shard ---- */
+
+/* Threads that help a writer; they change no byte of what it writes.  All lent, NULL: none. */
+struct tsl_rechelp {
+    struct tsl_writebehind *behind; /* puts bytes into files */
+    struct tsl_pool *pool;          /* encodes, packs */
+};
 
 struct tsl_recwriter_opts {
     const char *format; /* "native", "tfrecord", ... */
     int zstd_level;     /* 0: not compressed */
     bool gzip;          /* tfrecord */
     uint64_t memory;    /* bytes that it may hold; 0: 64 MiB */
+    struct tsl_rechelp help;
     /* of one format each, NULL or 0: its usual value; see rec_NAME.h */
     const char *layout;
     uint64_t size_limit;
@@ -117,6 +157,9 @@ int tsl_recwriter_begin(struct tsl_recwriter *w, const char *stem, struct tsl_er
  * counts on from head.first.  TSL_EUSAGE where a column of a fixed count has another. */
 int tsl_recwriter_put(struct tsl_recwriter *w, const struct tsl_record *rec,
                       struct tsl_err *err);
+/* The same of many at once, faster. */
+int tsl_recwriter_put_rows(struct tsl_recwriter *w, const struct tsl_recrows *rows,
+                           struct tsl_err *err);
 /* Bytes that the shard's files would have if it ended now; for rolling over by size. */
 uint64_t tsl_recwriter_bytes(const struct tsl_recwriter *w);
 /* The shard is complete: its files are written and synced, under no name yet. */
@@ -159,6 +202,7 @@ struct tsl_recformat {
                        struct tsl_err *err);
     void (*reader_destroy)(void *r);
     int (*next)(void *r, struct tsl_record *rec, struct tsl_err *err);
+    int (*rows)(void *r, struct tsl_recrows *rows, struct tsl_err *err); /* may be NULL */
     int (*count)(void *r, uint64_t *n, struct tsl_err *err); /* NULL: cannot tell */
     int (*at)(void *r, uint64_t i, struct tsl_record *rec, struct tsl_err *err);
 
@@ -167,6 +211,8 @@ struct tsl_recformat {
     void (*writer_destroy)(void *w);
     int (*begin)(void *w, const char *stem, struct tsl_err *err);
     int (*put)(void *w, const struct tsl_record *rec, struct tsl_err *err);
+    /* NULL: put, one by one.  Counts were checked. */
+    int (*put_rows)(void *w, const struct tsl_recrows *rows, struct tsl_err *err);
     /* Where a shard is one file: that file, and the face measures, ends and commits it; then
      * end may be NULL (nothing is to be written behind the last record), or writes what is. */
     struct tsl_recout *(*only_file)(void *w);

@@ -17,9 +17,14 @@ static char *name_of(const char *stem, const char *suffix, struct tsl_err *err)
 }
 
 int tsl_recout_open(struct tsl_recout *o, const char *stem, const char *suffix,
-                    enum tsl_codec codec, int level, struct tsl_err *err)
+                    enum tsl_codec codec, int level, const struct tsl_rechelp *help,
+                    struct tsl_err *err)
 {
-    struct tsl_sink_opts so = { .codec = codec, .level = level, .nthreads = 1 };
+    struct tsl_sink_opts so = { .codec = codec,
+                                .level = level,
+                                .pool = help->pool,
+                                .nthreads =
+                                    help->pool ? tsl_pool_threads(help->pool) : 1 };
     const char *slash = stem ? strrchr(stem, '/') : NULL;
     char *path = NULL;
     int rc = TSL_ENOMEM;
@@ -35,6 +40,7 @@ int tsl_recout_open(struct tsl_recout *o, const char *stem, const char *suffix,
     if (rc < 0)
         goto out;
     o->sink.out.file.hash = o->hash;
+    tsl_sink_behind(&o->sink, help->behind);
     o->open = true;
 out:
     tsl_mem_free(path);
@@ -71,13 +77,12 @@ int tsl_recout_patch(struct tsl_recout *o, uint64_t at, const void *p, size_t n,
                      struct tsl_err *err)
 {
     struct tsl_sink *s = &o->sink;
-    uint8_t *none;
     if (s->frames || !s->out.file.regular)
         return tsl_err_set(err, TSL_EUSAGE,
                            "%s: this format is completed at its beginning, and cannot be "
                            "written to a pipe or compressed as a whole",
                            s->out.file.name);
-    int rc = tsl_sink_room(s, s->cap, &none, err); /* what lies in the buffer goes out */
+    int rc = tsl_sink_flush(s, err);
     if (rc == 0)
         rc = tsl_file_pwrite(&s->out.file, p, n, at, err);
     o->patched = true;
@@ -104,10 +109,9 @@ static int hash_again(struct tsl_recout *o, struct tsl_err *err)
 
 int tsl_recout_done(struct tsl_recout *o, struct tsl_err *err)
 {
-    uint8_t *none;
     int rc = 0;
     if (o->patched) {
-        rc = tsl_sink_room(&o->sink, o->sink.cap, &none, err);
+        rc = tsl_sink_flush(&o->sink, err);
         if (rc == 0)
             rc = hash_again(o, err);
         if (rc < 0)

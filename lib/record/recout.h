@@ -26,9 +26,11 @@ struct tsl_recout {
 };
 
 /* The file whose name is stem and then suffix; stem NULL: standard output.  codec, level: of
- * the file as a whole; level 0: the usual one.  0, or an error and o closed. */
+ * the file as a whole; level 0: the usual one.  help: who writes and packs beside the caller; o
+ * stays where it is.  0, or an error and o closed. */
 int tsl_recout_open(struct tsl_recout *o, const char *stem, const char *suffix,
-                    enum tsl_codec codec, int level, struct tsl_err *err);
+                    enum tsl_codec codec, int level, const struct tsl_rechelp *help,
+                    struct tsl_err *err);
 int tsl_recout_write(struct tsl_recout *o, const void *p, size_t n, struct tsl_err *err);
 /* *to: where the next n bytes go; took says how many of them were filled. */
 int tsl_recout_room(struct tsl_recout *o, size_t n, uint8_t **to, struct tsl_err *err);

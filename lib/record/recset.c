@@ -231,6 +231,25 @@ static int set_next(void *p, struct tsl_record *rec, struct tsl_err *err)
     return 0;
 }
 
+/* The shard's rows, in shards that are runs of the set's records. */
+static int set_rows(void *p, struct tsl_recrows *rows, struct tsl_err *err)
+{
+    struct set *s = p;
+    rows->n = 0;
+    if (s->m.dealt || s->now == s->m.nshards)
+        return 1; /* next knows */
+    int rc = need_shard(s, err);
+    if (rc == 0)
+        rc = tsl_recreader_rows(s->shard, rows, err);
+    if (rc < 0)
+        return rc;
+    if (rows->n > s->m.shards[s->now].records - s->i)
+        return wrong_count(s, "more", err);
+    rows->first = s->m.shards[s->now].first + s->i;
+    s->i += rows->n;
+    return 1; /* of a shard that ended, too */
+}
+
 static int set_count(void *p, uint64_t *n, struct tsl_err *err)
 {
     (void)err;
@@ -287,6 +306,7 @@ const struct tsl_recformat tsl_rec_set = {
     .reader_open = set_open,
     .reader_destroy = set_destroy,
     .next = set_next,
+    .rows = set_rows,
     .count = set_count,
     .at = set_at,
 };

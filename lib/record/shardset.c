@@ -383,22 +383,66 @@ static bool is_full(const struct tsl_shardset *s, const struct open_shard *open)
     return o->shard_bytes && tsl_recwriter_bytes(open->writer) >= o->shard_bytes;
 }
 
-int tsl_shardset_put(struct tsl_shardset *s, const struct tsl_record *rec,
-                     struct tsl_err *err)
+/* The shard that the next record goes into, begun and not full. */
+static int shard_for_next(struct tsl_shardset *s, struct open_shard **to,
+                          struct tsl_err *err)
 {
     struct open_shard *open = &s->open[s->o.round_robin ? s->next % s->nopen : 0];
     int rc = 0;
+    *to = open;
     if (!s->o.round_robin && open->begun && is_full(s, open))
         rc = end_shard(s, open, err);
     if (rc == 0 && !open->begun)
         rc = begin_shard(s, open, s->o.round_robin ? s->next % s->nopen : s->m.nshards,
                          err);
+    return rc;
+}
+
+int tsl_shardset_put(struct tsl_shardset *s, const struct tsl_record *rec,
+                     struct tsl_err *err)
+{
+    struct open_shard *open;
+    int rc = shard_for_next(s, &open, err);
     if (rc == 0)
         rc = tsl_recwriter_put(open->writer, rec, err);
     if (rc < 0)
         return rc;
     open->records++;
     s->next++;
+    return 0;
+}
+
+/* How many records the shard at hand takes before it must be asked again whether it is full. */
+static uint64_t room(const struct tsl_shardset *s, const struct open_shard *open)
+{
+    const struct tsl_shardset_opts *o = &s->o;
+    if (o->round_robin || o->shard_bytes)
+        return 1;
+    if (o->shards)
+        return share(s, s->m.nshards) - open->records;
+    return o->shard_rows ? o->shard_rows - open->records : UINT64_MAX;
+}
+
+int tsl_shardset_put_rows(struct tsl_shardset *s, const struct tsl_recrows *all,
+                          struct tsl_err *err)
+{
+    struct tsl_recrows rows = *all;
+    while (rows.n) {
+        struct open_shard *open;
+        int rc = shard_for_next(s, &open, err);
+        if (rc < 0)
+            return rc;
+        uint64_t most = room(s, open);
+        struct tsl_recrows part = rows;
+        most = most ? most : 1; /* more came than was told */
+        part.n = most < rows.n ? (uint32_t)most : rows.n;
+        rc = tsl_recwriter_put_rows(open->writer, &part, err);
+        if (rc < 0)
+            return rc;
+        open->records += part.n;
+        s->next += part.n;
+        tsl_recrows_skip(&rows, &s->m.head.schema, part.n);
+    }
     return 0;
 }
 

@@ -39,6 +39,9 @@ int tsl_shardset_create(struct tsl_shardset **s, const struct tsl_rechead *head,
 uint64_t tsl_shardset_resumed(const struct tsl_shardset *s);
 int tsl_shardset_put(struct tsl_shardset *s, const struct tsl_record *rec,
                      struct tsl_err *err);
+/* The same of many at once. */
+int tsl_shardset_put_rows(struct tsl_shardset *s, const struct tsl_recrows *rows,
+                          struct tsl_err *err);
 /* All records came: the last shard, the format's index, the manifest. */
 int tsl_shardset_finish(struct tsl_shardset *s, struct tsl_err *err);
 /* What was written; good after finish, until destroy. */

@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 #include "base/quote.h"
+#include "io/writebehind.h"
+#include "par/pool.h"
 
 struct job {
     const struct tsl_shardjob_opts *o;
@@ -114,6 +116,19 @@ static int next(struct job *j, struct tsl_record *rec, struct tsl_err *err)
     }
 }
 
+/* 1 and the next records of all inputs that lie together, perhaps none of them; 0 where next is
+ * to be asked. */
+static int next_rows(struct job *j, struct tsl_recrows *rows, struct tsl_err *err)
+{
+    rows->n = 0;
+    if (!j->in)
+        return 0;
+    int rc = tsl_recreader_rows(j->in, rows, err);
+    rows->first = j->head.first + j->number;
+    j->number += rows->n;
+    return rc < 0 ? rc : rows->n > 0;
+}
+
 /* Goes on behind n records: in one step where the first input can. */
 static int skip(struct job *j, uint64_t n, struct tsl_err *err)
 {
@@ -186,13 +201,40 @@ static void sum_up(struct tsl_shardjob_stats *st, const struct tsl_manifest *m)
             st->bytes_out += m->shards[i].files[f].bytes;
 }
 
+static int put_all(struct job *j, struct tsl_shardset *set, struct tsl_err *err)
+{
+    struct tsl_recrows rows;
+    struct tsl_record rec, made;
+    int rc;
+    for (;;) {
+        while (!j->map && (rc = next_rows(j, &rows, err)) != 0) {
+            if (rc == 1)
+                rc = tsl_shardset_put_rows(set, &rows, err);
+            if (rc < 0)
+                return rc;
+            count_in(j, j->number);
+        }
+        rc = next(j, &rec, err);
+        if (rc <= 0)
+            return rc;
+        made = rec;
+        rc = j->map ? tsl_samplemap_apply(j->map, &rec, &made, err) : 0;
+        if (rc == 0)
+            rc = tsl_shardset_put(set, &made, err);
+        if (rc < 0)
+            return rc;
+        if ((j->number & 1023) == 0)
+            count_in(j, j->number);
+    }
+}
+
 int tsl_shardjob_run(const struct tsl_shardjob_opts *o, struct tsl_shardjob_stats *st,
                      struct tsl_err *err)
 {
     struct job j;
     struct tsl_shardset *set = NULL;
     struct tsl_shardset_opts so = o->set;
-    struct tsl_record rec;
+    struct tsl_rechelp *help = &so.writer.help;
     double start = now();
     char *text = NULL;
     *st = (struct tsl_shardjob_stats){ 0 };
@@ -206,7 +248,10 @@ int tsl_shardjob_run(const struct tsl_shardjob_opts *o, struct tsl_shardjob_stat
         so.records = j.records;
         so.job = text;
         so.writer.memory = (o->memory ? o->memory : 64 << 20) / 3 * 2;
-        if (o->map)
+        rc = tsl_writebehind_create(&help->behind, err);
+        if (rc == 0 && o->nthreads > 1)
+            rc = tsl_pool_create(&help->pool, o->nthreads, err);
+        if (rc == 0 && o->map)
             rc = tsl_samplemap_create(&j.map, &j.head, o->paths[0], o->map, err);
     }
     if (rc == 0)
@@ -216,14 +261,8 @@ int tsl_shardjob_run(const struct tsl_shardjob_opts *o, struct tsl_shardjob_stat
         st->resumed = tsl_shardset_resumed(set);
         rc = skip(&j, st->resumed, err);
     }
-    while (rc == 0 && (rc = next(&j, &rec, err)) == 1) {
-        struct tsl_record made = rec;
-        rc = j.map ? tsl_samplemap_apply(j.map, &rec, &made, err) : 0;
-        if (rc == 0)
-            rc = tsl_shardset_put(set, &made, err);
-        if ((j.number & 1023) == 0)
-            count_in(&j, j.number);
-    }
+    if (rc == 0)
+        rc = put_all(&j, set, err);
     if (rc == 0 && j.records != UINT64_MAX && j.number != j.records)
         rc = tsl_err_set(err, TSL_EVERIFY,
                          "%" PRIu64 " records came; the inputs told of %" PRIu64,
@@ -234,6 +273,8 @@ int tsl_shardjob_run(const struct tsl_shardjob_opts *o, struct tsl_shardjob_stat
         sum_up(st, tsl_shardset_manifest(set));
     st->seconds = now() - start;
     tsl_shardset_destroy(set);
+    tsl_writebehind_destroy(help->behind);
+    tsl_pool_destroy(help->pool);
     tsl_recreader_destroy(j.in);
     tsl_samplemap_destroy(j.map);
     tsl_rechead_fini(&j.head);

@@ -3,7 +3,7 @@
  * Order: the inputs one after the other, their records as they lie.  The output depends on
  *   inputs and options alone.
  * Memory: opts.memory: a reader's block and a writer's buffers (record.h, shardset.h).
- * Threads: one. */
+ * Threads: opts.nthreads, and one that puts bytes into files. */
 #ifndef TSL_SHARDJOB_H
 #define TSL_SHARDJOB_H
 
@@ -15,8 +15,9 @@ struct tsl_shardjob_opts {
     size_t npaths;
     const char *input_format; /* NULL: told apart by content */
     uint64_t memory;          /* 0: 64 MiB */
+    unsigned nthreads;        /* that encode and pack; 0: 1 */
     struct tsl_shardset_opts
-        set; /* records, job and writer.memory are the job's to fill */
+        set; /* records, job, writer.memory and writer.help are the job's to fill */
     const struct tsl_samplemap_opts *map; /* NULL: records go out as they are */
     const char *job; /* what else the run depends on, as JSON members; or NULL */
     struct tsl_progress *progress; /* may be NULL */

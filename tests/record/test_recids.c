@@ -67,7 +67,9 @@ static int put(enum tsl_dtype from, const void *ids, uint32_t n, unsigned bytes,
 {
     struct tsl_recout o = { .open = false };
     struct tsl_value v = { ids, NULL, n };
-    assert_ok(tsl_recout_open(&o, "a", ".bin", TSL_CODEC_NONE, 0, err), err);
+    assert_ok(tsl_recout_open(&o, "a", ".bin", TSL_CODEC_NONE, 0,
+                              &(struct tsl_rechelp){ .pool = NULL }, err),
+              err);
     int rc = tsl_recids_put(&o, from, &v, bytes, 7, err);
     if (rc == 0) {
         assert_int_equal(tsl_recout_bytes(&o), (size_t)n * bytes);

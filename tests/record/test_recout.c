@@ -11,7 +11,8 @@ static int write_file(const char *stem, enum tsl_codec codec, bool commit,
                       struct tsl_recfile *told, struct tsl_err *err)
 {
     struct tsl_recout o;
-    int rc = tsl_recout_open(&o, stem, ".rec", codec, 0, err);
+    const struct tsl_rechelp help = { .pool = NULL };
+    int rc = tsl_recout_open(&o, stem, ".rec", codec, 0, &help, err);
     if (rc < 0)
         return rc;
     for (int i = 0; i < 1000 && rc == 0; i++)
