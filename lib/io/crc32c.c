@@ -61,6 +61,23 @@ __attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc,
         c = _mm_crc32_u8((uint32_t)c, *b++);
     return ~(uint32_t)c;
 }
+
+__attribute__((target("sse4.2"))) static void
+three_by_instruction(uint32_t to[3], const void *const p[3], const size_t n[3])
+{
+    const uint8_t *a = p[0], *b = p[1], *c = p[2];
+    uint64_t x = UINT32_MAX, y = UINT32_MAX, z = UINT32_MAX;
+    size_t least = n[0] < n[1] ? n[0] : n[1], i = 0;
+    least = least < n[2] ? least : n[2];
+    for (; least - i >= 8; i += 8) {
+        x = _mm_crc32_u64(x, tsl_load64(a + i));
+        y = _mm_crc32_u64(y, tsl_load64(b + i));
+        z = _mm_crc32_u64(z, tsl_load64(c + i));
+    }
+    to[0] = by_instruction(~(uint32_t)x, a + i, n[0] - i);
+    to[1] = by_instruction(~(uint32_t)y, b + i, n[1] - i);
+    to[2] = by_instruction(~(uint32_t)z, c + i, n[2] - i);
+}
 #endif
 
 uint32_t tsl_crc32c(uint32_t crc, const void *p, size_t n)
@@ -70,4 +87,17 @@ uint32_t tsl_crc32c(uint32_t crc, const void *p, size_t n)
         return by_instruction(crc, p, n);
 #endif
     return tsl_crc32c_table(crc, p, n);
+}
+
+void tsl_crc32c_masked3(uint32_t to[3], const void *const p[3], const size_t n[3])
+{
+    bool done = false;
+#if defined __x86_64__
+    if (__builtin_cpu_supports("sse4.2")) {
+        three_by_instruction(to, p, n);
+        done = true;
+    }
+#endif
+    for (int i = 0; i < 3; i++)
+        to[i] = tsl_crc32c_mask(done ? to[i] : tsl_crc32c_table(0, p[i], n[i]));
 }

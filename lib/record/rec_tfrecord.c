@@ -11,6 +11,7 @@
 #include "io/source.h"
 #include "record/recout.h"
 #include "record/tfexample.h"
+#include "record/varints.h"
 
 enum { HEAD = 12, TAIL = 4, BUFFER = 256 << 10 };
 
@@ -204,6 +205,7 @@ static void writer_destroy(void *p)
     if (!w)
         return;
     tsl_recout_close(&w->out);
+    tsl_tfexample_writer_fini(&w->example);
     tsl_mem_free(w);
 }
 
@@ -239,9 +241,15 @@ static int begin(void *p, const char *stem, struct tsl_err *err)
 static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
 {
     struct writer *w = p;
-    size_t n = w->raw ? rec->values[0].lens[0] : tsl_tfexample_measure(&w->example, rec);
     uint8_t *to;
-    int rc = tsl_recout_room(&w->out, HEAD + n + TAIL + TSL_TFEXAMPLE_SLACK, &to, err);
+    size_t n = 0;
+    int rc = 0;
+    if (w->raw)
+        n = rec->values[0].lens[0];
+    else
+        rc = tsl_tfexample_measure(&w->example, rec, &n, err);
+    if (rc == 0)
+        rc = tsl_recout_room(&w->out, HEAD + n + TAIL, &to, err);
     if (rc < 0)
         return rc;
     tsl_store64(to, n);
@@ -252,6 +260,58 @@ static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
         memcpy(to + HEAD, rec->values[0].data, n);
     tsl_store32(to + HEAD + n, tsl_crc32c_masked(to + HEAD, n));
     return tsl_recout_took(&w->out, HEAD + n + TAIL, err);
+}
+
+/* Bytes that three rows of numbers take at most. */
+static size_t rows_bound(const struct writer *w, const struct tsl_recrows *rows)
+{
+    size_t n = 3 * (HEAD + TAIL + 16);
+    for (size_t i = 0; i < w->schema.ncolumns; i++) {
+        const struct tsl_recrows_column *l = &rows->columns[i];
+        uint32_t values =
+            l->ends ? l->ends[2] - l->begin : 3 * w->schema.columns[i].count;
+        n += 3 * (TSL_COLUMN_NAME_MAX + 64) + TSL_VARINT_BYTES * (size_t)values;
+    }
+    return n;
+}
+
+static int put_rows(void *p, const struct tsl_recrows *all, struct tsl_err *err)
+{
+    struct writer *w = p;
+    struct tsl_recrows rows = *all;
+    struct tsl_value values[TSL_COLUMNS_MAX];
+    struct tsl_record rec = { 0, values };
+    while (rows.n >= 3) {
+        uint8_t *begin, *to;
+        const void *records[3];
+        size_t n[3];
+        uint32_t crc[3];
+        int rc = tsl_recout_room(&w->out, rows_bound(w, &rows), &begin, err);
+        to = begin;
+        for (uint32_t k = 0; rc == 0 && k < 3; k++) {
+            for (size_t i = 0; i < w->schema.ncolumns; i++)
+                values[i] = tsl_recrows_value(&rows, i, &w->schema.columns[i], k);
+            rc = tsl_tfexample_measure(&w->example, &rec, &n[k], err);
+            if (rc < 0)
+                break;
+            tsl_store64(to, n[k]);
+            tsl_store32(to + 8, tsl_crc32c_masked(to, 8));
+            tsl_tfexample_write(&w->example, &rec, to + HEAD);
+            records[k] = to + HEAD;
+            to += HEAD + n[k] + TAIL;
+        }
+        if (rc < 0)
+            return rc;
+        tsl_crc32c_masked3(crc, records, n);
+        to = begin;
+        for (uint32_t k = 0; k < 3; k++, to += TAIL)
+            tsl_store32(to += HEAD + n[k], crc[k]);
+        rc = tsl_recout_took(&w->out, (size_t)(to - begin), err);
+        if (rc < 0)
+            return rc;
+        tsl_recrows_skip(&rows, &w->schema, 3);
+    }
+    return rows.n ? tsl_recrows_each(&rows, &w->schema, p, put, err) : 0;
 }
 
 static struct tsl_recout *only_file(void *p)
@@ -270,5 +330,6 @@ const struct tsl_recformat tsl_rec_tfrecord = {
     .writer_destroy = writer_destroy,
     .begin = begin,
     .put = put,
+    .put_rows = put_rows,
     .only_file = only_file,
 };

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/protobuf.h"
 #include "base/quote.h"
+#include "record/varints.h"
 
 /* Field numbers of feature.proto. */
 enum { FEATURES = 1, ENTRY = 1, KEY = 1, FEATURE = 2, VALUES = 1 };
@@ -58,85 +59,7 @@ static uint8_t *put_varint(uint8_t *p, uint64_t v)
     return p;
 }
 
-/* A number below 2^21 without a branch that its size decides: token ids of one to three
- * bytes follow each other without a pattern. */
-static inline uint8_t *put_small(uint8_t *p, uint32_t v)
-{
-    uint32_t two = v >= 1u << 7, three = v >= 1u << 14;
-    uint32_t x = (v & 0x7f) | (v & 0x3f80) << 1 | (v & 0x1fc000) << 2;
-    tsl_store32(p, x | two << 7 | three << 15);
-    return p + 1 + two + three;
-}
-
-static uint8_t *put_u8s(uint8_t *p, const uint8_t *v, size_t n)
-{
-    uint8_t any = 0;
-    for (size_t i = 0; i < n; i++)
-        any |= v[i];
-    if (any < 128) { /* masks, labels, segments: the values are their own code */
-        memcpy(p, v, n);
-        return p + n;
-    }
-    for (size_t i = 0; i < n; i++)
-        p = put_small(p, v[i]);
-    return p;
-}
-
-static uint8_t *put_u16s(uint8_t *p, const uint8_t *v, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint16_t x;
-        memcpy(&x, v + 2 * i, 2);
-        p = put_small(p, x);
-    }
-    return p;
-}
-
-static uint8_t *put_u32s(uint8_t *p, const uint8_t *v, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint32_t x;
-        memcpy(&x, v + 4 * i, 4);
-        p = x < 1u << 21 ? put_small(p, x) : put_varint(p, x);
-    }
-    return p;
-}
-
-static int64_t wide(enum tsl_dtype t, const uint8_t *v, size_t i)
-{
-    union {
-        int8_t i8;
-        int16_t i16;
-        int32_t i32;
-        int64_t i64;
-    } x;
-    memcpy(&x, v + i * tsl_dtype_bytes(t), tsl_dtype_bytes(t));
-    switch (t) {
-    case TSL_I8: return x.i8;
-    case TSL_I16: return x.i16;
-    case TSL_I32: return x.i32;
-    default: return x.i64; /* u64: the same bits, as int64s have it */
-    }
-}
-
-static uint8_t *put_ints(uint8_t *p, enum tsl_dtype t, const uint8_t *v, size_t n)
-{
-    switch (t) {
-    case TSL_BIT:
-    case TSL_U8: return put_u8s(p, v, n);
-    case TSL_U16: return put_u16s(p, v, n);
-    case TSL_U32: return put_u32s(p, v, n);
-    default:
-        for (size_t i = 0; i < n; i++) {
-            int64_t x = wide(t, v, i);
-            p = x >= 0 && x < 1 << 21 ? put_small(p, (uint32_t)x)
-                                      : put_varint(p, (uint64_t)x);
-        }
-        return p;
-    }
-}
-
-static uint8_t *put_floats(uint8_t *p, enum tsl_dtype t, const uint8_t *v, size_t n)
+static void put_floats(uint8_t *p, enum tsl_dtype t, const uint8_t *v, size_t n)
 {
     for (size_t i = 0; i < n; i++, p += 4) {
         float f;
@@ -155,10 +78,9 @@ static uint8_t *put_floats(uint8_t *p, enum tsl_dtype t, const uint8_t *v, size_
         memcpy(&u, &f, 4);
         tsl_store32(p, u);
     }
-    return p;
 }
 
-static uint8_t *put_strings(uint8_t *p, const struct tsl_value *v)
+static void put_strings(uint8_t *p, const struct tsl_value *v)
 {
     const uint8_t *s = v->data;
     for (uint32_t i = 0; i < v->n; i++) {
@@ -168,73 +90,19 @@ static uint8_t *put_strings(uint8_t *p, const struct tsl_value *v)
         p += v->lens[i];
         s += v->lens[i];
     }
-    return p;
-}
-
-static uint8_t *put_values(uint8_t *p, enum tsl_dtype t, const struct tsl_value *v)
-{
-    switch (kind_of(t)) {
-    case BYTES_LIST: return put_strings(p, v);
-    case FLOAT_LIST: return put_floats(p, t, v->data, v->n);
-    default: return put_ints(p, t, v->data, v->n);
-    }
 }
 
 /* ---- how long it will be: lengths stand in front of what they measure ---- */
 
-/* Sums that the compiler turns into vectors of compares. */
-static size_t u8s_bytes(const uint8_t *v, size_t n)
-{
-    size_t total = n;
-    for (size_t i = 0; i < n; i++)
-        total += v[i] >= 128;
-    return total;
-}
-
-static size_t u16s_bytes(const uint8_t *p, size_t n)
-{
-    size_t total = n;
-    for (size_t i = 0; i < n; i++) {
-        uint16_t x;
-        memcpy(&x, p + 2 * i, 2);
-        total += (size_t)(x >= 1u << 7) + (x >= 1u << 14);
-    }
-    return total;
-}
-
-static size_t u32s_bytes(const uint8_t *p, size_t n)
-{
-    size_t total = n;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t x;
-        memcpy(&x, p + 4 * i, 4);
-        total +=
-            (size_t)(x >= 1u << 7) + (x >= 1u << 14) + (x >= 1u << 21) + (x >= 1u << 28);
-    }
-    return total;
-}
-
+/* Of floats and strings; numbers are coded, which tells, too. */
 static size_t values_bytes(enum tsl_dtype t, const struct tsl_value *v)
 {
     size_t n = 0;
-    switch (kind_of(t)) {
-    case BYTES_LIST:
-        for (uint32_t i = 0; i < v->n; i++)
-            n += 1 + varint_bytes(v->lens[i]) + v->lens[i];
-        return n;
-    case FLOAT_LIST: return 4 * (size_t)v->n;
-    default: break;
-    }
-    switch (t) {
-    case TSL_BIT:
-    case TSL_U8: return u8s_bytes(v->data, v->n);
-    case TSL_U16: return u16s_bytes(v->data, v->n);
-    case TSL_U32: return u32s_bytes(v->data, v->n);
-    default:
-        for (uint32_t i = 0; i < v->n; i++)
-            n += varint_bytes((uint64_t)wide(t, v->data, i));
-        return n;
-    }
+    if (kind_of(t) == FLOAT_LIST)
+        return 4 * (size_t)v->n;
+    for (uint32_t i = 0; i < v->n; i++)
+        n += 1 + varint_bytes(v->lens[i]) + v->lens[i];
+    return n;
 }
 
 static struct tsl_tfexample_sizes sizes_of(const struct tsl_column *c, size_t name,
@@ -249,16 +117,42 @@ static struct tsl_tfexample_sizes sizes_of(const struct tsl_column *c, size_t na
     return s;
 }
 
-size_t tsl_tfexample_measure(struct tsl_tfexample_writer *w, const struct tsl_record *rec)
+int tsl_tfexample_measure(struct tsl_tfexample_writer *w, const struct tsl_record *rec,
+                          size_t *n, struct tsl_err *err)
 {
-    size_t features = 0;
+    size_t features = 0, most = TSL_VARINTS_SLACK;
+    for (size_t i = 0; i < w->schema->ncolumns; i++)
+        if (kind_of(w->schema->columns[i].type) == INT64_LIST)
+            most += TSL_VARINT_BYTES * (size_t)rec->values[i].n;
+    int rc = tsl_mem_grow(&w->codes, &w->codes_cap, most, 1, "a record", err);
+    if (rc < 0)
+        return rc;
+    uint8_t *at = w->codes;
     for (size_t i = 0; i < w->schema->ncolumns; i++) {
         const struct tsl_column *c = &w->schema->columns[i];
-        w->sizes[i] = sizes_of(c, w->names[i], values_bytes(c->type, &rec->values[i]));
+        const struct tsl_value *v = &rec->values[i];
+        size_t values;
+        if (kind_of(c->type) == INT64_LIST) {
+            uint8_t *end = tsl_varints_put(at, c->type, v->data, v->n);
+            values = (size_t)(end - at);
+            w->code[i] = at;
+            at = end;
+        } else {
+            values = values_bytes(c->type, v);
+        }
+        w->sizes[i] = sizes_of(c, w->names[i], values);
         features += 1 + varint_bytes(w->sizes[i].entry) + w->sizes[i].entry;
     }
     w->features = features;
-    return 1 + varint_bytes(features) + features;
+    *n = 1 + varint_bytes(features) + features;
+    return 0;
+}
+
+void tsl_tfexample_writer_fini(struct tsl_tfexample_writer *w)
+{
+    tsl_mem_free(w->codes);
+    w->codes = NULL;
+    w->codes_cap = 0;
 }
 
 static uint8_t *put_front(uint8_t *p, unsigned field, size_t bytes)
@@ -283,9 +177,13 @@ void tsl_tfexample_write(const struct tsl_tfexample_writer *w,
         p = put_front(p, kind_of(c->type), s.list);
         if (s.list != s.values)
             p = put_front(p, VALUES, s.values);
-        uint8_t *end = put_values(p, c->type, &rec->values[i]);
-        assert((size_t)(end - p) == s.values);
-        p = end;
+        if (kind_of(c->type) == INT64_LIST)
+            memcpy(p, w->code[i], s.values);
+        else if (kind_of(c->type) == FLOAT_LIST)
+            put_floats(p, c->type, rec->values[i].data, rec->values[i].n);
+        else
+            put_strings(p, &rec->values[i]);
+        p += s.values;
     }
 }
 

@@ -7,7 +7,7 @@
  *   nearest), strings become bytes.
  *   Read: any order of keys, packed or not, unknown fields skipped, of a key given twice the
  *   last one counts (as protobuf's maps have it).
- * Memory: reading, 8 bytes a number of one record.
+ * Memory: reading, 8 bytes a number of one record; writing, 10.
  * Threads: one owner. */
 #ifndef TSL_TFEXAMPLE_H
 #define TSL_TFEXAMPLE_H
@@ -25,15 +25,18 @@ struct tsl_tfexample_writer {
         size_t values, list, feature, entry;
     } sizes[TSL_COLUMNS_MAX];
     size_t features;
+    uint8_t *codes, *code[TSL_COLUMNS_MAX]; /* its whole numbers as they are written */
+    size_t codes_cap;
 };
 
+/* *w all zero before. */
 void tsl_tfexample_writer_init(struct tsl_tfexample_writer *w,
                                const struct tsl_schema *schema);
-/* Bytes of rec as an Example. */
-size_t tsl_tfexample_measure(struct tsl_tfexample_writer *w,
-                             const struct tsl_record *rec);
-/* Writes rec, just measured, to p; up to TSL_TFEXAMPLE_SLACK bytes behind it change, too. */
-enum { TSL_TFEXAMPLE_SLACK = 8 };
+void tsl_tfexample_writer_fini(struct tsl_tfexample_writer *w);
+/* *n: bytes of rec as an Example. */
+int tsl_tfexample_measure(struct tsl_tfexample_writer *w, const struct tsl_record *rec,
+                          size_t *n, struct tsl_err *err);
+/* Writes rec, just measured, to p. */
 void tsl_tfexample_write(const struct tsl_tfexample_writer *w,
                          const struct tsl_record *rec, uint8_t *p);
 

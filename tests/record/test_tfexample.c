@@ -14,16 +14,15 @@
 static uint8_t *example(const struct tsl_schema *s, const struct tsl_value *values,
                         size_t *n)
 {
-    struct tsl_tfexample_writer w;
+    struct tsl_tfexample_writer w = { .codes = NULL };
     struct tsl_record rec = { 0, values };
+    struct tsl_err err = { 0 };
     tsl_tfexample_writer_init(&w, s);
-    *n = tsl_tfexample_measure(&w, &rec);
-    uint8_t *p = malloc(*n + TSL_TFEXAMPLE_SLACK);
+    assert_ok(tsl_tfexample_measure(&w, &rec, n, &err), &err);
+    uint8_t *p = malloc(*n);
     tsl_tfexample_write(&w, &rec, p);
-    uint8_t *exact = malloc(*n);
-    memcpy(exact, p, *n);
-    free(p);
-    return exact;
+    tsl_tfexample_writer_fini(&w);
+    return p;
 }
 
 /* Value k of v as what an Example has: a whole number, or a float's bits. */
