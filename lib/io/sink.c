@@ -146,8 +146,13 @@ void tsl_sink_took(struct tsl_sink *s, size_t n)
 
 int tsl_sink_flush(struct tsl_sink *s, struct tsl_err *err)
 {
-    int rc = s->len ? flush(s, err) : 0;
-    return rc < 0 || !s->behind ? rc : tsl_writebehind_wait(s->behind, &s->later, err);
+    int rc = 0;
+    if (s->behind)
+        rc = tsl_writebehind_wait(s->behind, &s->later, err);
+    if (rc == 0 && s->len)
+        rc = tsl_file_write(&s->out.file, s->buf, s->len, err);
+    s->len = 0;
+    return rc;
 }
 
 static void free_buffers(struct tsl_sink *s)

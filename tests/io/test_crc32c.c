@@ -53,11 +53,32 @@ static void every_length_place_and_cut_gives_the_slow_one(void **state)
         assert_int_equal(tsl_crc32c(0, p + n % 16, n), slow(p + n % 16, n));
 }
 
+static void three_at_once_are_each_their_own(void **state)
+{
+    (void)state;
+    static uint8_t p[3000];
+    struct gen g = { 6 };
+    gen_bytes(&g, p, sizeof p);
+    for (int turn = 0; turn < 1000; turn++) {
+        const void *at[3];
+        size_t n[3];
+        uint32_t c[3];
+        for (int i = 0; i < 3; i++) {
+            n[i] = gen_below(&g, 300);
+            at[i] = p + gen_below(&g, 2000);
+        }
+        tsl_crc32c_masked3(c, at, n);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(c[i], tsl_crc32c_masked(at[i], n[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(known_checksums_come_out),
         TEST(every_length_place_and_cut_gives_the_slow_one),
+        TEST(three_at_once_are_each_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
