@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "cli_progress.h"
 #include "cli_run.h"
+#include "cmask_synonyms.h"
 #include "cmask_vocab.h"
 #include "io/file.h"
 #include "io/outfile.h"
@@ -25,12 +26,12 @@
 static struct {
     const char *pack, *noise, *mean_span, *sentinel, *compat, *vocab, *input, *format,
         *output, *unit, *split, *mask_prob, *short_prob;
-    const char *seed, *temp, *stats, *progress, *compress, *lone, *window;
+    const char *seed, *temp, *stats, *progress, *compress, *lone, *window, *synonyms;
     uint64_t overlap, sentinels, length, dupes, copies, epoch, predictions, ngram,
         np_seed, memory, nthreads;
     bool positions, roll, separator, drop_last;
     bool dynamic, whole_word, favor_longer, permute, python2, cut_words, draw_specials;
-    bool across, quiet, verbose, join;
+    bool across, quiet, verbose, join, independent;
 } given = { .length = UINT64_MAX,
             .dupes = UINT64_MAX,
             .predictions = UINT64_MAX,
@@ -66,8 +67,8 @@ static const struct cli_opt opts[] = {
         "documents of one sentence: split (at a word, the default),\n"
         "random (a random partner, as the scripts do), drop"),
     OPT(0, "window", "N", CLI_STR, &given.window,
-        "of nsp: partners come from the N documents before, or all:\n"
-        "from the whole input; default: all, of pipes 8192"),
+        "of nsp: partners are of the N documents before, or all: of\n"
+        "any in the input; default: all, where a pipe is read 8192"),
     OPT(0, "cut-words", NULL, CLI_FLAG, &given.cut_words,
         "cut what is too long within words, as the scripts do"),
     HEADING("Packing (of clm, mlm, span, ul2, prefix, unilm, plm, mae):"),
@@ -107,6 +108,13 @@ static const struct cli_opt opts[] = {
         "token, word, ngram (ALBERT), macbert or span (SpanBERT)"),
     OPT(0, "ngram", "N", CLI_COUNT, &given.ngram,
         "of ngram: runs of up to N words; default: 3"),
+    OPT(0, "synonyms", "FILE", CLI_STR, &given.synonyms,
+        "similar words in the place of [MASK] (MacBERT): a line is a\n"
+        "word and, behind tabs, similar ones of as many tokens: texts,\n"
+        "or without --vocab ids; a word without any: random tokens"),
+    OPT(0, "independent", NULL, CLI_FLAG, &given.independent,
+        "each token, or with --whole-word each word, is chosen by a\n"
+        "draw of its own, as in bert4keras"),
     OPT(0, "split", "M/R/K", CLI_STR, &given.split,
         "of the places, M per cent show [MASK], R a random token, K\n"
         "what was there; default: 80/10/10"),
@@ -170,8 +178,15 @@ static const char notes[] =
     "With no FILE, or when FILE is -, standard input.\n"
     "What comes out depends on documents, options, seed and epoch alone: not on memory\n"
     "or threads.  A document's own draws are a function of its number, so samples can\n"
-    "be made anywhere and in any order.  --compat needs all instances' order in memory,\n"
-    "some 50 bytes each.\n"
+    "be made anywhere and in any order.\n"
+    "Samples come out while a pipe is still open.  nsp draws the partners there from a\n"
+    "window of documents, so these should come shuffled (cshuf): who has no more than\n"
+    "--window and one has the same samples as from a file, where any document may be\n"
+    "drawn; --window=all keeps a pipe's documents for that, --window=8192 makes a\n"
+    "file's samples those of a pipe.  All documents are kept for --pack=bestfit, for\n"
+    "--static=2 and more, and for --compat, too; files that ctok wrote with\n"
+    "--compress=none are not copied, but read where they lie.  --compat needs all\n"
+    "instances' order in memory, some 50 bytes each.\n"
     "Exit status 0: done; 1: anything else, and then an output file has not appeared.\n"
     "\n"
     "Examples:\n"
@@ -214,7 +229,7 @@ static uint64_t seed(uint64_t otherwise)
     return n;
 }
 
-static void masks(struct tsl_mlm_opts *m)
+static void masks(struct tsl_mlm_opts *m, const struct cmask_synonyms *similar)
 {
     int unit = cli_choose("unit", given.unit, "token\0word\0ngram\0macbert\0span\0");
     *m = tsl_mlm_defaults();
@@ -222,6 +237,8 @@ static void masks(struct tsl_mlm_opts *m)
     m->masks_max = count(given.predictions, 0, "max-predictions", UINT16_MAX);
     m->draw_specials = given.draw_specials;
     m->across_specials = given.across;
+    m->independent = given.independent;
+    m->synonyms = given.synonyms ? &similar->table : NULL;
     if (given.whole_word && given.unit && unit == 0)
         cli_misuse(true, "--whole-word masks words, --unit=token tokens: only one");
     if (unit == 0)
@@ -461,7 +478,7 @@ static void compat_albert(struct tsl_maskjob_opts *o, const struct cmask_vocab *
 
 /* What the objective and --compat ask for. */
 static void recipe(struct tsl_maskjob_opts *o, const char *name,
-                   const struct cmask_vocab *v)
+                   const struct cmask_vocab *v, const struct cmask_synonyms *similar)
 {
     const struct objective *obj = objective_of(name);
     int compat = cli_choose("compat", given.compat, "none\0bert\0albert\0electra\0");
@@ -480,7 +497,12 @@ static void recipe(struct tsl_maskjob_opts *o, const char *name,
                    "of the other recipes");
     if (given.copies != UINT64_MAX && given.dynamic)
         cli_misuse(true, "--static and --dynamic: only one");
-    masks(&o->denoise.mlm);
+    if ((given.synonyms || given.independent) &&
+        (compat ||
+         (obj->denoise != TSL_DENOISE_MLM && obj->denoise != TSL_DENOISE_UNILM)))
+        cli_misuse(true, "--synonyms and --independent are of mlm, nsp, sop and unilm, "
+                         "without --compat");
+    masks(&o->denoise.mlm, similar);
     o->seed = seed(0);
     o->copies = count(given.copies, 0, "static", 1 << 20);
     o->epoch = given.epoch;
@@ -529,6 +551,7 @@ static void put_denoised(struct tsl_json *w, const struct tsl_denoise_stats *st)
         tsl_json_u64(w, "shown_mask", m->masked);
         tsl_json_u64(w, "shown_random", m->random);
         tsl_json_u64(w, "shown_kept", m->kept);
+        tsl_json_u64(w, "shown_similar", m->synonyms);
         tsl_json_u64(w, "samples_short_of_it", m->short_samples);
         tsl_json_close(w, '}');
     }
@@ -563,6 +586,18 @@ static void put_losses(struct tsl_json *w, const struct tsl_maskjob_opts *o,
     }
 }
 
+/* Bin 0: none; bin k: 2^(k - 1) and more, below 2^k; up to the last that is not empty. */
+static void put_bins(struct tsl_json *w, const char *key, const uint64_t *bins)
+{
+    size_t n = TSL_DOCHIST_BINS;
+    while (n && !bins[n - 1])
+        n--;
+    tsl_json_open(w, key, '[');
+    for (size_t i = 0; i < n; i++)
+        tsl_json_u64(w, NULL, bins[i]);
+    tsl_json_close(w, ']');
+}
+
 static void put_counts(struct tsl_json *w, const struct tsl_maskjob_opts *o,
                        const struct tsl_maskjob_stats *st)
 {
@@ -587,6 +622,8 @@ static void put_counts(struct tsl_json *w, const struct tsl_maskjob_opts *o,
     for (size_t i = 0; i < 17; i++)
         tsl_json_u64(w, NULL, st->lengths[i]);
     tsl_json_close(w, ']');
+    put_bins(w, "documents_by_samples_log2", st->contribution.samples);
+    put_bins(w, "documents_by_tokens_log2", st->contribution.tokens);
     tsl_json_u64(w, "bytes_out", st->bytes_out);
     tsl_json_u64(w, "peak_rss_bytes", cli_peak_rss());
     tsl_json_u64(w, "threads", st->nthreads);
@@ -617,13 +654,14 @@ static void warn_of(const struct tsl_maskjob_stats *st)
 
 /* What the options and operands say, beside the vocabulary. */
 static void fill_job(struct tsl_maskjob_opts *o, char **operands, size_t n,
-                     const struct cmask_vocab *vocab)
+                     const struct cmask_vocab *vocab,
+                     const struct cmask_synonyms *similar)
 {
     static char dash[] = "-", *standard_input[] = { dash, NULL };
     const char *tmp = getenv("TMPDIR");
     o->docs.paths = n > 1 ? operands + 1 : standard_input;
     o->docs.npaths = n > 1 ? n - 1 : 1;
-    recipe(o, operands[0], vocab);
+    recipe(o, operands[0], vocab, similar);
     o->special = vocab->specials;
     o->docs.jsonl = cli_choose("input", given.input, "stream\0jsonl\0");
     o->docs.continues = vocab->continues;
@@ -688,9 +726,16 @@ int main(int argc, char **argv)
                    "electra or mae");
     struct tsl_maskjob_opts o = { .made_by = "cmask (teasel) " TSL_VERSION };
     bool albert = given.compat && strcmp(given.compat, "albert") == 0;
+    struct cmask_synonyms similar = { .nwords = 0 };
     int rc = given.vocab ? cmask_vocab_open(&vocab, given.vocab, albert, &err) : 0;
+    if (rc == 0 && given.synonyms)
+        rc = cmask_synonyms_read(&similar, given.synonyms, given.vocab, &err);
+    if (similar.left_out && !given.quiet)
+        cli_warn("%" PRIu64 " words of --synonyms are left out: unknown, or of another "
+                 "number of tokens",
+                 similar.left_out);
     if (rc == 0) {
-        fill_job(&o, operands, n, &vocab);
+        fill_job(&o, operands, n, &vocab, &similar);
         rc = run(&o, &st, &err);
     }
     if (rc == 0)
@@ -700,5 +745,6 @@ int main(int argc, char **argv)
     if (rc == 0)
         tell(&st);
     cmask_vocab_close(&vocab);
+    cmask_synonyms_free(&similar);
     return cli_finish(rc, &err);
 }

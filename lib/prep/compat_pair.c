@@ -8,6 +8,8 @@
 struct tsl_compat_pair {
     struct tsl_compat_pair_opts o;
     struct tsl_instlog *log;
+    struct tsl_dochist contribution;
+    uint64_t samples, tokens; /* of the document that is walked */
     /* the rest only while instances are made */
     const struct tsl_docs *docs;
     uint32_t *order; /* documents that are not empty, shuffled */
@@ -139,6 +141,8 @@ static int add_instance(struct tsl_compat_pair *c, const struct tsl_stretch *a,
     struct tsl_compat_masker *m = &c->m;
     m->middle = a->len + 1;
     m->n = a->len + b->len + 3;
+    c->samples++;
+    c->tokens += m->n;
     bool odd = is_odd(c, a->doc) || is_odd(c, b->doc);
     m->ids = c->o.needs_ids || odd ? c->s.ids : NULL;
     m->starts = c->o.needs_starts || odd ? c->s.starts : NULL;
@@ -250,6 +254,7 @@ static int walk_document(struct tsl_compat_pair *c, uint32_t index, struct tsl_e
     if (rc < 0)
         return rc;
     struct chunk k = { .doc = doc, .d = &d, .target = c->o.tokens_max - 3 };
+    c->samples = c->tokens = 0;
     if (tsl_mt19937_bits53(&c->m.mt) < c->below_short)
         k.target = (uint32_t)randint(c, 2, k.target);
     for (size_t i = 0; i < d.nsents; i++) {
@@ -266,6 +271,7 @@ static int walk_document(struct tsl_compat_pair *c, uint32_t index, struct tsl_e
         k.nsents = 0;
         k.len = 0;
     }
+    tsl_dochist_put(&c->contribution, c->samples, c->tokens);
     return 0;
 }
 
@@ -403,6 +409,11 @@ void tsl_compat_pair_destroy(struct tsl_compat_pair *c)
 uint64_t tsl_compat_pair_count(const struct tsl_compat_pair *c)
 {
     return tsl_instlog_count(c->log);
+}
+
+const struct tsl_dochist *tsl_compat_pair_contribution(const struct tsl_compat_pair *c)
+{
+    return &c->contribution;
 }
 
 uint64_t tsl_compat_pair_bytes(const struct tsl_compat_pair *c)

@@ -11,6 +11,7 @@
 #ifndef TSL_COMPAT_PAIR_H
 #define TSL_COMPAT_PAIR_H
 
+#include "prep/dochist.h"
 #include "prep/instlog.h"
 #include "prep/mt19937.h"
 
@@ -61,6 +62,8 @@ int tsl_compat_pair_create(struct tsl_compat_pair **out,
 void tsl_compat_pair_destroy(struct tsl_compat_pair *c);
 
 uint64_t tsl_compat_pair_count(const struct tsl_compat_pair *c);
+/* How much documents gave, each of the dupes passes counted by itself; lent. */
+const struct tsl_dochist *tsl_compat_pair_contribution(const struct tsl_compat_pair *c);
 uint64_t tsl_compat_pair_bytes(const struct tsl_compat_pair *c);
 
 /* Instance i of the script's output; see tsl_instlog_at. */

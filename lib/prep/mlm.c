@@ -1,6 +1,7 @@
 #include "prep/mlm.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 #include "base/mem.h"
 #include "prep/draws.h"
@@ -15,6 +16,8 @@ struct tsl_mlm {
     uint64_t below_rate;
     uint64_t below_mask, below_random; /* of 32 bits: mask, else random, else kept */
     uint64_t below_weight[TSL_MLM_WEIGHTS_MAX]; /* running sums */
+    uint32_t *words; /* of synonyms: word + 1 at its hash, or 0; [words_mask + 1] */
+    uint32_t words_mask;
 };
 
 struct tsl_mlm_opts tsl_mlm_defaults(void)
@@ -75,6 +78,53 @@ static int check_opts(const struct tsl_mlm_opts *o, struct tsl_err *err)
     return 0;
 }
 
+/* ---- words that have similar ones ---- */
+
+static uint32_t hash_ids(const uint32_t *ids, uint32_t n)
+{
+    uint32_t h = n;
+    for (uint32_t i = 0; i < n; i++)
+        h = (h ^ ids[i]) * 0x9e3779b1u ^ h >> 15;
+    return h ^ h >> 13;
+}
+
+/* The slot of the word of these ids, or the empty one where it would be. */
+static uint32_t *find_word(const struct tsl_mlm *m, const uint32_t *ids, uint32_t n)
+{
+    const struct tsl_mlm_synonyms *y = m->o.synonyms;
+    for (uint32_t i = hash_ids(ids, n);; i++) {
+        uint32_t *slot = &m->words[i & m->words_mask], w = *slot - 1;
+        if (!*slot || (y->len[w] == n && memcmp(y->ids + y->at[w], ids, 4 * n) == 0))
+            return slot;
+    }
+}
+
+static int index_words(struct tsl_mlm *m, struct tsl_err *err)
+{
+    const struct tsl_mlm_synonyms *y = m->o.synonyms;
+    uint32_t n = 4;
+    for (uint32_t i = 0; i < y->at[y->nwords]; i++)
+        if (y->ids[i] >= m->o.special.vocab_size)
+            return tsl_err_set(err, TSL_EUSAGE,
+                               "id %" PRIu32 " of the synonyms is beyond the vocabulary's "
+                               "%" PRIu32,
+                               y->ids[i], m->o.special.vocab_size);
+    while (n < 2 * (uint64_t)y->nwords)
+        n *= 2;
+    m->words = tsl_mem_alloc(n, sizeof *m->words, "synonyms", err);
+    if (!m->words)
+        return TSL_ENOMEM;
+    m->words_mask = n - 1;
+    for (uint32_t w = 0; w < y->nwords; w++) {
+        uint32_t *slot = find_word(m, y->ids + y->at[w], y->len[w]);
+        if (!*slot && y->at[w + 1] - y->at[w] > y->len[w])
+            *slot = w + 1;
+    }
+    if (m->o.decide == TSL_MLM_EACH_TOKEN)
+        m->o.decide = TSL_MLM_EACH_WORD;
+    return 0;
+}
+
 int tsl_mlm_create(struct tsl_mlm **out, const struct tsl_mlm_opts *o,
                    struct tsl_err *err)
 {
@@ -86,7 +136,8 @@ int tsl_mlm_create(struct tsl_mlm **out, const struct tsl_mlm_opts *o,
         return TSL_ENOMEM;
     m->o = *o;
     m->key = tsl_key_make(o->seed, "mask tokens");
-    if ((rc = tsl_specials_init(&m->specials, &o->special, err)) < 0)
+    if ((rc = tsl_specials_init(&m->specials, &o->special, err)) < 0 ||
+        (o->synonyms && (rc = index_words(m, err)) < 0))
         goto out;
     if ((o->random_share > 0 || o->synonyms) &&
         !(o->draw_specials ? o->special.vocab_size : m->specials.nfree)) {
@@ -113,11 +164,14 @@ void tsl_mlm_destroy(struct tsl_mlm *m)
     if (!m)
         return;
     tsl_specials_fini(&m->specials);
+    tsl_mem_free(m->words);
     tsl_mem_free(m);
 }
 
 /* A sample while it is masked.  Sets of places are bitmaps. */
 struct work {
+    const uint32_t *similar; /* ids that stand for those from .. end */
+    uint32_t similar_from, similar_end;
     const struct tsl_mlm *m;
     struct tsl_sample *s;
     struct tsl_draws d;
@@ -357,20 +411,43 @@ static uint32_t draw_id(struct work *k, uint32_t bits)
     return id;
 }
 
-/* What is shown for id where the mask would be. */
-static uint32_t draw_synonym(struct work *k, uint32_t id, struct tsl_mlm_stats *t)
+/* A similar word for the one that begins at i, if all of it is chosen and has one: its ids
+ * stand for those from i to *end. */
+static const uint32_t *draw_synonym(struct work *k, uint32_t i, uint32_t *end)
 {
     const struct tsl_mlm_synonyms *y = k->m->o.synonyms;
-    uint32_t n = id < k->m->o.special.vocab_size ? y->at[id + 1] - y->at[id] : 0;
-    t->synonyms += n > 0;
-    t->random += n == 0;
-    return n ? y->ids[y->at[id] + tsl_draws_below(&k->d, n)]
-             : draw_id(k, (uint32_t)tsl_draws_next(&k->d));
+    uint32_t to = next_in(k->starts, i + 1, k->n), n = to - i;
+    for (uint32_t j = i; j < to; j++)
+        if (!has(k->chosen, j))
+            return NULL;
+    uint32_t *slot = find_word(k->m, k->s->ids + i, n);
+    if (!*slot)
+        return NULL;
+    uint32_t w = *slot - 1, similar = (y->at[w + 1] - y->at[w]) / n - 1;
+    *end = to;
+    return y->ids + y->at[w] + (size_t)n * (1 + tsl_draws_below(&k->d, similar));
+}
+
+/* What is shown at i, where the mask would be. */
+static uint32_t show_similar(struct work *k, uint32_t i, struct tsl_mlm_stats *t)
+{
+    if (i >= k->similar_end && has(k->starts, i)) {
+        k->similar_from = i;
+        k->similar = draw_synonym(k, i, &k->similar_end);
+    }
+    if (k->similar && i < k->similar_end) {
+        t->synonyms++;
+        return k->similar[i - k->similar_from];
+    }
+    t->random++;
+    return draw_id(k, (uint32_t)tsl_draws_next(&k->d));
 }
 
 /* Decides what each chosen place shows, in ascending order. */
 static void show(struct work *k, struct tsl_mlm_stats *t)
 {
+    k->similar = NULL;
+    k->similar_end = 0;
     const struct tsl_mlm *m = k->m;
     struct tsl_sample *s = k->s;
     enum tsl_mlm_decide decide = m->o.decide;
@@ -392,7 +469,7 @@ static void show(struct work *k, struct tsl_mlm_stats *t)
                 t->random++;
                 s->ids[i] = draw_id(k, (uint32_t)r);
             } else if (m->o.synonyms) {
-                s->ids[i] = draw_synonym(k, id, t);
+                s->ids[i] = show_similar(k, i, t);
             } else {
                 t->masked++;
                 s->ids[i] = (uint32_t)m->o.special.mask;

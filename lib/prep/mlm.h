@@ -32,9 +32,13 @@ enum tsl_mlm_unit {
 
 enum tsl_mlm_decide { TSL_MLM_EACH_TOKEN, TSL_MLM_EACH_WORD, TSL_MLM_EACH_RUN };
 
-/* What may stand for an id: ids[at[id]] .. ids[at[id + 1]]. */
+/* What may stand for a word: ids[at[w]] .. ids[at[w + 1]] are the tokens of word w, len[w] of
+ * them, and then those of each similar one, as many.  Of a word that is there twice the first
+ * one counts. */
 struct tsl_mlm_synonyms {
-    const uint32_t *at; /* [vocab_size + 1], not falling */
+    uint32_t nwords;
+    const uint32_t *at;  /* [nwords + 1], not falling */
+    const uint32_t *len; /* [nwords], 1 or more */
     const uint32_t *ids;
 };
 
@@ -53,8 +57,9 @@ struct tsl_mlm_opts {
     unsigned nweights;
     double mask_share, random_share; /* the rest shows what it was */
     enum tsl_mlm_decide decide;      /* one draw for that each ... */
-    /* Shown instead of the mask; an id that has none gets a random one (MacBERT).  NULL:
-     * the mask.  Kept until destroy. */
+    /* Shown instead of the mask, where all of a word is chosen; a word that has none gets
+     * random ids (MacBERT), and decide is EACH_WORD unless it is EACH_RUN.  NULL: the mask.
+     * Kept until destroy. */
     const struct tsl_mlm_synonyms *synonyms;
     bool across_specials; /* BERT's defect: words go on behind [SEP] */
     bool draw_specials;   /* BERT's defect: any id may be drawn as a replacement */

@@ -366,8 +366,23 @@ static bool slice(const struct tsl_tokmap *m, const struct block *b, int column,
     return *from <= to && b->payload + b->values[column] + to * bits / 8 <= m->bytes;
 }
 
+/* Its sentences, which must still be what they were. */
+static bool find_sents(const struct tsl_tokmap *m, const struct block *b, uint32_t i,
+                       struct tsl_tokmap_doc *d)
+{
+    uint32_t from, sum = 0;
+    if (!slice(m, b, SENTS, i, 32, &from, &d->nsents))
+        return false;
+    d->sents =
+        (const uint32_t *)(const void *)(m->map + b->payload + b->values[SENTS]) + from;
+    for (uint32_t k = 0; k < d->nsents; k++)
+        sum += d->sents[k];
+    return sum == d->ntokens;
+}
+
 int tsl_tokmap_doc(const struct tsl_tokmap *m, struct tsl_tokmap_cursor *c,
-                   uint64_t number, struct tsl_tokmap_doc *d, struct tsl_err *err)
+                   uint64_t number, bool sents, struct tsl_tokmap_doc *d,
+                   struct tsl_err *err)
 {
     const struct block *b = &m->blocks[c->block];
     uint64_t near = 4 * TOUCH_BYTES;
@@ -383,22 +398,16 @@ int tsl_tokmap_doc(const struct tsl_tokmap *m, struct tsl_tokmap_cursor *c,
     if (b->goes_on && i + 1 == b->nrecords)
         return put_together(m, c, b->record + i, d, err);
     unsigned id_bytes = m->head.id_bytes;
-    uint32_t sent, id, bit, nbits;
-    if (!slice(m, b, SENTS, i, 32, &sent, &d->nsents) ||
-        !slice(m, b, IDS, i, 8 * id_bytes, &id, &d->ntokens) ||
-        !slice(m, b, STARTS, i, 1, &bit, &nbits) || nbits != d->ntokens)
-        return changed(m, err);
-    d->sents = (const uint32_t *)(const void *)(payload + b->values[SENTS]) + sent;
-    uint32_t sum = 0;
-    for (uint32_t k = 0; k < d->nsents; k++)
-        sum += d->sents[k];
-    if (sum != d->ntokens)
+    uint32_t id, bit, nbits;
+    *d = (struct tsl_tokmap_doc){ .sents = NULL };
+    if (!slice(m, b, IDS, i, 8 * id_bytes, &id, &d->ntokens) ||
+        !slice(m, b, STARTS, i, 1, &bit, &nbits) || nbits != d->ntokens ||
+        (sents && !find_sents(m, b, i, d)))
         return changed(m, err);
     d->ids = payload + b->values[IDS] + (size_t)id * id_bytes;
     d->id_bytes = id_bytes;
     d->bits = payload + b->values[STARTS];
     d->bit = bit;
-    d->flags = NULL;
     touch(m, near + (uint64_t)d->ntokens * (id_bytes + 1));
     return 0;
 }

@@ -44,11 +44,13 @@ struct tsl_tokmap_cursor {
 };
 void tsl_tokmap_cursor_fini(struct tsl_tokmap_cursor *c);
 
-/* Document number, below ndocs.  cursor all zero at first.  Lent: what lies in one block for
+/* Document number, below ndocs; its sentences only where they are wanted.  cursor all zero at
+ * first.  Lent: what lies in one block for
  * the map's life, else until the cursor is used again.  TSL_EFORMAT, TSL_EIO where the file
  * has changed meanwhile. */
 int tsl_tokmap_doc(const struct tsl_tokmap *m, struct tsl_tokmap_cursor *cursor,
-                   uint64_t number, struct tsl_tokmap_doc *d, struct tsl_err *err);
+                   uint64_t number, bool sents, struct tsl_tokmap_doc *d,
+                   struct tsl_err *err);
 
 /* Its tokens [at, at + len) will be looked at soon: they are fetched into the cache. */
 void tsl_tokmap_soon(const struct tsl_tokmap *m, struct tsl_tokmap_cursor *cursor,

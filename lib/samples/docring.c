@@ -146,12 +146,13 @@ void tsl_docring_forget(struct tsl_docring *r, uint64_t before)
     }
 }
 
-static int find(const void *ctx, uint64_t number, struct tsl_docbuf *buf,
+static int find(const void *ctx, uint64_t number, bool sents, struct tsl_docbuf *buf,
                 struct tsl_tokmap_doc *d, struct tsl_err *err)
 {
     const struct table *t = ctx;
     const struct entry *e = &t->entries[number & t->mask];
     const uint8_t *p = e->bytes;
+    (void)sents; /* they lie in front */
     if (!p) {
         int rc = tsl_mem_grow(&buf->bytes, &buf->cap, e->len, 1, "a document", err);
         if (rc == 0)

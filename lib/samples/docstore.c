@@ -40,11 +40,12 @@ static int put(struct tsl_docstore *s, const struct tsl_doc *d, struct tsl_err *
     return rc;
 }
 
-static int find_copy(const void *ctx, uint64_t number, struct tsl_docbuf *buf,
+static int find_copy(const void *ctx, uint64_t number, bool sents, struct tsl_docbuf *buf,
                      struct tsl_tokmap_doc *d, struct tsl_err *err)
 {
     const struct tsl_docstore *s = ctx;
     uint8_t ends[16];
+    (void)sents; /* they lie in front */
     const uint8_t *p;
     int rc = number ? tsl_growfile_get(&s->index, 8 * (number - 1), 16, ends, &p, err)
                     : tsl_growfile_get(&s->index, 0, 8, ends, &p, err);
@@ -98,8 +99,9 @@ static size_t find_file(const struct tsl_docstore *s, uint64_t number)
     return at;
 }
 
-static int find_mapped(const void *ctx, uint64_t number, struct tsl_docbuf *buf,
-                       struct tsl_tokmap_doc *d, struct tsl_err *err)
+static int find_mapped(const void *ctx, uint64_t number, bool sents,
+                       struct tsl_docbuf *buf, struct tsl_tokmap_doc *d,
+                       struct tsl_err *err)
 {
     const struct tsl_docstore *s = ctx;
     size_t file = s->nmaps == 1 ? 0 : find_file(s, number);
@@ -107,7 +109,8 @@ static int find_mapped(const void *ctx, uint64_t number, struct tsl_docbuf *buf,
         tsl_tokmap_cursor_fini(&buf->cursor);
         buf->file = file;
     }
-    return tsl_tokmap_doc(s->maps[file], &buf->cursor, number - s->firsts[file], d, err);
+    return tsl_tokmap_doc(s->maps[file], &buf->cursor, number - s->firsts[file], sents, d,
+                          err);
 }
 
 static void soon_mapped(const void *ctx, uint64_t number, struct tsl_docbuf *buf,

@@ -100,7 +100,7 @@ static int part(void *ctx, uint64_t number, unsigned which, size_t at, size_t le
     if (slot->number != number) {
         slot->number = UINT64_MAX;
         slot->whole = false;
-        int rc = v->s.find(v->s.ctx, number, &slot->buf, &slot->raw, err);
+        int rc = v->s.find(v->s.ctx, number, true, &slot->buf, &slot->raw, err);
         if (rc == 0)
             rc = lay_out(slot, err);
         if (rc < 0)
@@ -125,7 +125,7 @@ static int copy(void *ctx, uint64_t number, size_t at, size_t len, uint32_t *ids
 {
     struct tsl_docview *v = ctx;
     struct tsl_tokmap_doc d;
-    int rc = v->s.find(v->s.ctx, number, &v->other, &d, err);
+    int rc = v->s.find(v->s.ctx, number, false, &v->other, &d, err);
     if (rc < 0)
         return rc;
     if (at > d.ntokens || len > d.ntokens - at)
@@ -151,7 +151,7 @@ int tsl_docview_lengths(struct tsl_docview *v, uint64_t number, const uint32_t *
                         size_t *nsents, uint32_t *ntokens, struct tsl_err *err)
 {
     struct tsl_tokmap_doc d;
-    int rc = v->s.find(v->s.ctx, number, &v->other, &d, err);
+    int rc = v->s.find(v->s.ctx, number, true, &v->other, &d, err);
     if (rc < 0)
         return rc;
     *sents = d.sents;

@@ -19,8 +19,9 @@ struct tsl_docbuf {
 };
 
 struct tsl_docsource {
-    /* Document number as it lies there, lent until buf is used again. */
-    int (*find)(const void *ctx, uint64_t number, struct tsl_docbuf *buf,
+    /* Document number as it lies there, lent until buf is used again; its sentences only
+     * where they are wanted. */
+    int (*find)(const void *ctx, uint64_t number, bool sents, struct tsl_docbuf *buf,
                 struct tsl_tokmap_doc *d, struct tsl_err *err);
     const void *ctx;
     uint64_t ndocs;

@@ -35,6 +35,7 @@ struct worker {
     struct tsl_denoise_stats denoise;
     struct tsl_piece *pieces; /* of BESTFIT */
     uint64_t samples, tokens, masked, label1, lengths[17];
+    struct tsl_dochist contribution;
 };
 
 /* Units [from, to) of one copy, and the records made of them. */
@@ -70,6 +71,10 @@ struct job {
     struct tsl_twoseg twoseg;
     struct tsl_pack *pack; /* of the copy that is being read */
     struct tsl_pack_stats pack_stats;
+    struct {
+        uint64_t doc, samples, tokens;
+    } giving; /* of PACK: the document that pieces are of */
+    struct tsl_dochist contribution;
     struct tsl_bestfit *bestfit;
     struct tsl_denoise *denoise; /* NULL: samples go out as they are */
     struct tsl_compat_pair *compat;
@@ -129,6 +134,7 @@ static int pairs_of_doc(struct job *j, struct worker *w, struct item *it, uint64
     struct tsl_pair_walk walk;
     struct tsl_pair_plan plan;
     int rc = 0;
+    uint64_t samples = w->samples, tokens = w->tokens;
     tsl_pair_begin(&walk, &j->pair, j->o->epoch + it->copy, number, docs->ndocs, d);
     for (uint64_t k = 0; rc == 0 && tsl_pair_next(&walk, &plan, &w->pair); k++) {
         rc = tsl_pair_build(&j->pair, &plan, number << KEY_BITS | k, docs, &w->sample,
@@ -136,6 +142,7 @@ static int pairs_of_doc(struct job *j, struct worker *w, struct item *it, uint64
         if (rc == 0)
             rc = finish(j, w, it, err);
     }
+    tsl_dochist_put(&w->contribution, w->samples - samples, w->tokens - tokens);
     return rc;
 }
 
@@ -145,6 +152,7 @@ static int segments_of_doc(struct job *j, struct worker *w, struct item *it,
     struct tsl_twoseg_walk walk;
     struct tsl_twoseg_plan plan;
     int rc = 0;
+    uint64_t samples = w->samples, tokens = w->tokens;
     tsl_twoseg_begin(&walk, &j->twoseg, j->o->epoch + it->copy, number, d);
     for (uint64_t k = 0; rc == 0 && tsl_twoseg_next(&walk, &plan); k++) {
         rc = tsl_twoseg_build(&j->twoseg, &plan, number << KEY_BITS | k, d, &w->sample,
@@ -152,6 +160,7 @@ static int segments_of_doc(struct job *j, struct worker *w, struct item *it,
         if (rc == 0)
             rc = finish(j, w, it, err);
     }
+    tsl_dochist_put(&w->contribution, w->samples - samples, w->tokens - tokens);
     return rc;
 }
 
@@ -245,6 +254,15 @@ static int put_doc(struct job *j, struct tsl_err *err)
     return rc < 0 ? rc : 1;
 }
 
+/* No more pieces of a document come. */
+static void count_giving(struct job *j, uint64_t next)
+{
+    if (j->giving.samples)
+        tsl_dochist_put(&j->contribution, j->giving.samples, j->giving.tokens);
+    j->giving.doc = next;
+    j->giving.samples = j->giving.tokens = 0;
+}
+
 /* Copies the pieces of the next sample to the item: 1, or 0 where the copy has no more. */
 static int plan_sample(struct job *j, struct item *it, struct tsl_err *err)
 {
@@ -262,6 +280,12 @@ static int plan_sample(struct job *j, struct item *it, struct tsl_err *err)
                           sizeof *it->ends, "a plan", err);
     if (rc < 0)
         return rc;
+    for (size_t i = 0; i < n; i++) {
+        if (pieces[i].doc != j->giving.doc)
+            count_giving(j, pieces[i].doc);
+        j->giving.samples++;
+        j->giving.tokens += pieces[i].len;
+    }
     memcpy(it->pieces + it->npieces, pieces, n * sizeof *pieces);
     it->npieces += n;
     it->ends[it->to - it->from] = it->npieces;
@@ -271,6 +295,7 @@ static int plan_sample(struct job *j, struct item *it, struct tsl_err *err)
 
 static void end_pack(struct job *j)
 {
+    count_giving(j, UINT64_MAX);
     if (j->pack) {
         const struct tsl_pack_stats *s = tsl_pack_stats(j->pack);
         j->pack_stats.samples += s->samples;
@@ -488,12 +513,19 @@ static int set_up_bestfit(struct job *j, struct tsl_err *err)
     const struct tsl_pack_opts *p = &j->o->pack;
     uint64_t ndocs = tsl_docstore_counts(j->docs).ndocs;
     uint32_t ends = (p->first >= 0) + (p->last >= 0);
+    if (p->tokens_max <= ends)
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "no room for a token in %" PRIu32 " of a sample",
+                           p->tokens_max);
     uint32_t *lengths = tsl_mem_alloc((size_t)ndocs + 1, sizeof *lengths, "lengths", err);
     int rc = lengths ? 0 : TSL_ENOMEM;
     for (uint64_t i = 0; rc == 0 && i < ndocs; i++) {
         const uint32_t *sents;
         size_t nsents;
         rc = tsl_docview_lengths(j->main_view, i, &sents, &nsents, &lengths[i], err);
+        uint64_t n = lengths[i] + (uint64_t)(p->doc_end >= 0),
+                 room = p->tokens_max - ends;
+        tsl_dochist_put(&j->contribution, (n + room - 1) / room, n);
     }
     if (rc == 0)
         rc = tsl_bestfit_create(&j->bestfit, lengths, ndocs, p->doc_end >= 0,
@@ -701,8 +733,12 @@ static void sum_up(const struct job *j, struct tsl_maskjob_stats *st)
     st->bytes_out = j->sink.bytes;
     st->pack = j->pack_stats;
     st->bins_waste = j->bestfit ? tsl_bestfit_waste(j->bestfit) : 0;
+    st->contribution = j->contribution;
+    if (j->compat)
+        st->contribution = *tsl_compat_pair_contribution(j->compat);
     for (unsigned i = 0; i < j->nthreads; i++) {
         const struct worker *w = &j->workers[i];
+        tsl_dochist_add(&st->contribution, &w->contribution);
         add_pair_stats(&st->pair, &w->pair);
         tsl_denoise_stats_add(&st->denoise, &w->denoise);
         st->samples += w->samples;

@@ -14,6 +14,7 @@
 #include "prep/compat_albert.h"
 #include "prep/compat_bert.h"
 #include "prep/compat_electra.h"
+#include "prep/dochist.h"
 #include "prep/pack.h"
 #include "prep/pair.h"
 #include "prep/twoseg.h"
@@ -68,6 +69,7 @@ struct tsl_maskjob_stats {
     uint64_t samples, tokens, masked, label1;
     uint64_t
         lengths[17]; /* samples by length: 16ths of tokens_max, the last: the longest */
+    struct tsl_dochist contribution; /* of COMPAT_ELECTRA all 0 */
     uint64_t bytes_out;
     unsigned nthreads;
     double seconds;

@@ -11,6 +11,9 @@
 #include "base/parse.h"
 #include "base/quote.h"
 
+/* FORMAT.md allows that much. */
+enum { TSL_MASKMETA_MAX = 4 << 20 };
+
 static const char *const units[] = { "tokens", "words", "ngrams", "spans" };
 static const char *const decides[] = { "token", "word", "run" };
 
@@ -38,6 +41,20 @@ static void put_reserved(struct tsl_json *j, const struct tsl_special_ids *s)
     tsl_json_close(j, ']');
 }
 
+/* Each word as [its tokens, its ids ..., ids of similar ones ...]. */
+static void put_synonyms(struct tsl_json *j, const struct tsl_mlm_synonyms *y)
+{
+    tsl_json_open(j, "synonyms", '[');
+    for (uint32_t w = 0; w < y->nwords; w++) {
+        tsl_json_open(j, NULL, '[');
+        tsl_json_u64(j, NULL, y->len[w]);
+        for (uint32_t i = y->at[w]; i < y->at[w + 1]; i++)
+            tsl_json_u64(j, NULL, y->ids[i]);
+        tsl_json_close(j, ']');
+    }
+    tsl_json_close(j, ']');
+}
+
 static void put_mask(struct tsl_json *j, const struct tsl_mlm_opts *o)
 {
     tsl_json_open(j, "mask", '{');
@@ -54,6 +71,10 @@ static void put_mask(struct tsl_json *j, const struct tsl_mlm_opts *o)
     tsl_json_str(j, "decide", decides[o->decide]);
     tsl_json_bool(j, "across_specials", o->across_specials);
     tsl_json_bool(j, "draw_specials", o->draw_specials);
+    if (o->independent)
+        tsl_json_bool(j, "independent", true);
+    if (o->synonyms)
+        put_synonyms(j, o->synonyms);
     tsl_json_close(j, '}');
 }
 
@@ -144,6 +165,14 @@ int tsl_maskmeta_write(const struct tsl_maskmeta *m, char **text, struct tsl_err
         tsl_json_fini(&j);
         return rc;
     }
+    if (j.len > TSL_MASKMETA_MAX) {
+        tsl_json_fini(&j);
+        return tsl_err_set(
+            err, TSL_EUSAGE,
+            "the synonyms do not fit into the header of samples, %d bytes: "
+            "fewer of them would, and lines of JSON need no header",
+            TSL_MASKMETA_MAX);
+    }
     *text = j.text;
     return 0;
 }
@@ -208,6 +237,7 @@ static bool read_mask(struct tsl_mlm_opts *o, const struct tsl_jsonval *v)
         tsl_jsonread_size(weights) > TSL_MLM_WEIGHTS_MAX)
         return false;
     o->masks_max = (uint32_t)masks_max;
+    (void)tsl_jsonread_bool(tsl_jsonread_get(v, "independent"), &o->independent);
     o->unit = (enum tsl_mlm_unit)unit;
     o->decide = (enum tsl_mlm_decide)decide;
     o->nweights = (unsigned)tsl_jsonread_size(weights);
@@ -306,6 +336,51 @@ static int read_reserved(struct tsl_maskmeta *m, const struct tsl_jsonval *v,
     return 0;
 }
 
+static bool read_word(struct tsl_mlm_synonyms *y, uint32_t *at, uint32_t *len,
+                      uint32_t *ids, const struct tsl_jsonval *v, uint32_t vocab_size)
+{
+    int64_t n, id;
+    size_t count = tsl_jsonread_size(v);
+    if (count < 2 || !tsl_jsonread_int(tsl_jsonread_at(v, 0), &n) || n < 1 ||
+        n > (int64_t)count - 1 || (count - 1) % (size_t)n)
+        return false;
+    uint32_t to = at[y->nwords];
+    for (size_t i = 1; i < count; i++) {
+        if (!tsl_jsonread_int(tsl_jsonread_at(v, i), &id) || id < 0 || id >= vocab_size)
+            return false;
+        ids[to++] = (uint32_t)id;
+    }
+    len[y->nwords++] = (uint32_t)n;
+    at[y->nwords] = to;
+    return true;
+}
+
+/* TSL_EFORMAT without a message. */
+static int read_synonyms(struct tsl_maskmeta *m, const struct tsl_jsonval *v,
+                         struct tsl_err *err)
+{
+    size_t n = tsl_jsonread_size(v), nids = 0;
+    if (!v)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        nids += tsl_jsonread_size(tsl_jsonread_at(v, i));
+    struct tsl_mlm_synonyms *y = tsl_mem_alloc(1, sizeof *y, "synonyms", err);
+    if (!y)
+        return TSL_ENOMEM;
+    uint32_t *at = tsl_mem_alloc(n + 1, sizeof *at, "synonyms", err);
+    uint32_t *len = at ? tsl_mem_alloc(n + 1, sizeof *len, "synonyms", err) : NULL;
+    uint32_t *ids = len ? tsl_mem_alloc(nids + 1, sizeof *ids, "synonyms", err) : NULL;
+    *y = (struct tsl_mlm_synonyms){ 0, at, len, ids };
+    m->synonyms = y;
+    m->denoise.mlm.synonyms = y;
+    if (!ids)
+        return TSL_ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        if (!read_word(y, at, len, ids, tsl_jsonread_at(v, i), m->special.vocab_size))
+            return TSL_EFORMAT;
+    return 0;
+}
+
 /* Texts that say what the samples are: copies, empty where there are none. */
 static int read_texts(struct tsl_maskmeta *m, const struct tsl_jsonval *root,
                       struct tsl_err *err)
@@ -357,6 +432,9 @@ int tsl_maskmeta_read(struct tsl_maskmeta *m, const char *text, const char *name
         rc = read_reserved(m, tsl_jsonread_get(root, "reserved"), err);
         if (rc == 0)
             rc = read_texts(m, root, err);
+        if (rc == 0)
+            rc = read_synonyms(
+                m, tsl_jsonread_get(tsl_jsonread_get(root, "mask"), "synonyms"), err);
     }
     tsl_jsonread_destroy(doc);
     if (rc == TSL_ENOMEM) {
@@ -379,6 +457,14 @@ void tsl_maskmeta_fini(struct tsl_maskmeta *m)
 {
     tsl_mem_free(m->reserved);
     m->reserved = NULL;
+    if (m->synonyms) {
+        tsl_mem_free((void *)(uintptr_t)m->synonyms->at);
+        tsl_mem_free((void *)(uintptr_t)m->synonyms->len);
+        tsl_mem_free((void *)(uintptr_t)m->synonyms->ids);
+    }
+    tsl_mem_free(m->synonyms);
+    m->synonyms = NULL;
+    m->denoise.mlm.synonyms = NULL;
     for (int i = 0; i < 3; i++)
         tsl_mem_free(m->text[i]);
     m->text[0] = m->text[1] = m->text[2] = NULL;

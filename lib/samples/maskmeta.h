@@ -13,13 +13,14 @@ struct tsl_maskmeta {
     uint32_t copies;
     bool masked; /* what denoise says has been done */
     uint32_t tokens_max;
-    struct tsl_special_ids special;  /* reserved: the ids of the meta, when read */
-    struct tsl_denoise_opts denoise; /* its specials and seeds are those above */
-    uint8_t *reserved;               /* what special.reserved points to, when read */
-    char *text[3];                   /* what the first three are, when read */
+    struct tsl_special_ids special;    /* reserved: the ids of the meta, when read */
+    struct tsl_denoise_opts denoise;   /* its specials and seeds are those above */
+    uint8_t *reserved;                 /* what special.reserved points to, when read */
+    struct tsl_mlm_synonyms *synonyms; /* what denoise.mlm.synonyms is, when read */
+    char *text[3];                     /* what the first three are, when read */
 };
 
-/* *text: on the heap. */
+/* *text: on the heap.  TSL_EUSAGE where synonyms do not fit into a header. */
 int tsl_maskmeta_write(const struct tsl_maskmeta *m, char **text, struct tsl_err *err);
 /* TSL_EFORMAT where text does not tell how to mask. */
 int tsl_maskmeta_read(struct tsl_maskmeta *m, const char *text, const char *name,

@@ -77,7 +77,7 @@ static void documents_are_those_of_the_stream(void **state)
         while (tsl_tokstream_reader_next(r, UINT32_MAX, &want, &err) == 1) {
             if (!want.ntokens)
                 continue;
-            assert_ok(tsl_tokmap_doc(m, &there, i++, &d, &err), &err);
+            assert_ok(tsl_tokmap_doc(m, &there, i++, true, &d, &err), &err);
             same(&d, &want);
             tokens += want.ntokens;
             sents += want.nsents;
@@ -88,9 +88,9 @@ static void documents_are_those_of_the_stream(void **state)
                     lone == n.lone);
         while (i--) { /* nothing hangs on the order */
             struct tsl_tokmap_doc e;
-            assert_ok(tsl_tokmap_doc(m, &back, i, &d, &err), &err);
+            assert_ok(tsl_tokmap_doc(m, &back, i, true, &d, &err), &err);
             uint32_t first = d.sents[0], ntokens = d.ntokens;
-            assert_ok(tsl_tokmap_doc(m, &there, i, &e, &err), &err);
+            assert_ok(tsl_tokmap_doc(m, &there, i, true, &e, &err), &err);
             assert_true(first == e.sents[0] && ntokens == e.ntokens);
         }
         assert_ok(tsl_tokmap_unchanged(m, &err), &err);

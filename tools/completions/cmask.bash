@@ -28,7 +28,7 @@ _cmask() {
             COMPREPLY=($(compgen -W '--seq-length= --short-prob= --static= --dynamic --seed= --epoch= --lone=
                 --window= --cut-words --pack= --overlap= --positions --drop-last --noise=
                 --mean-span= --sentinel= --sentinels= --random-roll --separator --mask-prob=
-                --max-predictions= --whole-word --unit= --ngram= --split= --draw-specials
+                --max-predictions= --whole-word --unit= --ngram= --synonyms= --independent --split= --draw-specials
                 --across-sep --compat= --dupe-factor= --python2 --np-seed= --favor-longer-ngram
                 --permute --join-docs --vocab= --input= -o --output= --compress= --memory=
                 --threads= --temporary-directory= --quiet --verbose --stats= --progress= --help
