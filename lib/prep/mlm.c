@@ -106,7 +106,8 @@ static int index_words(struct tsl_mlm *m, struct tsl_err *err)
     for (uint32_t i = 0; i < y->at[y->nwords]; i++)
         if (y->ids[i] >= m->o.special.vocab_size)
             return tsl_err_set(err, TSL_EUSAGE,
-                               "id %" PRIu32 " of the synonyms is beyond the vocabulary's "
+                               "id %" PRIu32
+                               " of the synonyms is beyond the vocabulary's "
                                "%" PRIu32,
                                y->ids[i], m->o.special.vocab_size);
     while (n < 2 * (uint64_t)y->nwords)
