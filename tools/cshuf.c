@@ -800,10 +800,13 @@ static void check_operands(const struct options *o, char **operands, size_t n)
     }
 }
 
-/* -i of at most one number has one order: it needs no seed. */
-static bool needs_seed(const struct options *o)
+/* -i of at most one number has one order, -e of nothing too: they need no seed.  noperands:
+ * of the command line. */
+static bool needs_seed(const struct options *o, size_t noperands)
 {
-    return o->head > 0 && !(o->ranged && o->hi - o->lo + 1 <= 1 && !o->repeat);
+    if (o->head == 0 || (o->echo && noperands == 0))
+        return false;
+    return !(o->ranged && o->hi - o->lo + 1 <= 1 && !o->repeat);
 }
 
 /* What is left to fill in of the job: the rows and the seed. */
@@ -825,7 +828,7 @@ static int choose_rows(struct options *o, char **operands, size_t n,
     j->aligned = o->aligned;
     j->naligned = o->naligned;
     j->seed = o->seeded ? o->seed : tsl_key_random_seed();
-    if (o->random_source && !o->seeded && needs_seed(o))
+    if (o->random_source && !o->seeded && needs_seed(o, n))
         rc = seed_from(o->random_source, &j->seed, err);
     if (rc == 0 && (o->echo || (o->ranged && o->hi - o->lo + 1 <= TSL_SHUFRANGE_SMALL)))
         rc = choose_given(o, operands, n, j, err);

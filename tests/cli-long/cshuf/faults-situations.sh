@@ -1,2 +1,2 @@
-# Short transfers and interrupted calls; unpleasant situations.
-B=$B "$TESTS/faults/run-cshuf" long same battery
+# Short transfers and interrupted calls; unpleasant situations; power cuts.
+B=$B "$TESTS/faults/run-cshuf" long same battery power
