@@ -119,6 +119,16 @@ static int prompt_of(struct ctrain_text *t, const char *text, bool wrap, int32_t
     return 0;
 }
 
+/* Once, for however many texts. */
+static void tell_window(uint32_t positions)
+{
+    static bool told;
+    if (!told)
+        cli_warn("the model sees %" PRIu32 " tokens at a time: of longer texts the last",
+                 positions);
+    told = true;
+}
+
 static int generate(struct ctrain_text *t, const char *text, struct tsl_err *err)
 {
     struct tsl_generate_opts o;
@@ -132,6 +142,8 @@ static int generate(struct ctrain_text *t, const char *text, struct tsl_err *err
         rc = prompt_of(t, text, o.mask >= 0, &prompt, &n, err);
     if (rc == 0)
         rc = tsl_generate_open(&g, &o, err);
+    if (rc == 0 && o.mask < 0 && n + given.length - 1 > tsl_generate_positions(g))
+        tell_window(tsl_generate_positions(g));
     if (rc == 0 && o.beams)
         rc = tsl_generate_beams(g, prompt, n, out, &found, err);
     for (size_t i = 0; rc == 0 && i < found && i < given.samples; i++)

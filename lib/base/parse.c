@@ -1,7 +1,10 @@
 #include "base/parse.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool tsl_parse_u64(const char *s, uint64_t *out, bool *overflow)
@@ -143,12 +146,12 @@ bool tsl_parse_number(const char *s, double *out)
         return false;
     for (e += given; digits && digits % 10 == 0; digits /= 10)
         e++;
-    if (digits && (e < -22 || e > 22))
+    /* Without a point, which locales spell each in their own way. */
+    char text[40];
+    snprintf(text, sizeof text, "%" PRIu64 "e%d", digits, digits ? e : 0);
+    double v = strtod(text, NULL);
+    if (digits && !(v >= 1e-300 && v <= 1e300))
         return false;
-    /* Both are exact doubles, so that one rounding gives the nearest (Clinger 1990). */
-    double unit = 1;
-    for (int i = e < 0 ? -e : e; digits && i > 0; i--)
-        unit *= 10;
-    *out = e < 0 ? (double)digits / unit : (double)digits * unit;
+    *out = v;
     return true;
 }

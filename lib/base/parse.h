@@ -21,7 +21,7 @@ bool tsl_parse_share(const char *s, double *out);
 
 /* A number of at least 0: digits, perhaps a fraction, perhaps an exponent: 3, .5, 1e-4.  The
  * double nearest to it, the same on every machine.  false when s is anything else, has more
- * than 15 digits that count, or is not from 1e-22 to 1e22 (0 is fine). */
+ * than 15 digits that count, or is not from 1e-300 to 1e300 (0 is fine). */
 bool tsl_parse_number(const char *s, double *out);
 
 #endif

@@ -156,10 +156,11 @@ static int begin(struct tsl_generate *g, const int32_t *prompt, uint32_t n,
     uint64_t need = (uint64_t)n + g->o.length + (g->o.mask >= 0);
     uint32_t most = tsl_infer_tokens_max(g->infer);
     /* what stands at the last place is said, never seen */
-    if (n == 0 || need - 1 > most)
+    if (n == 0 || (g->o.mask >= 0 && need - 1 > most))
         return tsl_err_set(err, TSL_EUSAGE,
                            n ? "a prompt of %" PRIu32 " tokens and %" PRIu32
-                               " more, but the model has %" PRIu32 " positions"
+                               " more, but the model has %" PRIu32
+                               " positions: a shorter prompt or length would fit"
                              : "a prompt of no token at all",
                            n, g->o.length, most);
     if (need > g->room) {
@@ -188,13 +189,16 @@ static int ask(struct tsl_generate *g, const struct text *texts, size_t n,
     struct tsl_infer_row row[TSL_GENERATE_BEAMS_MAX];
     struct tsl_infer_place place[TSL_GENERATE_BEAMS_MAX];
     bool mask = g->o.mask >= 0;
+    uint32_t most = tsl_infer_tokens_max(g->infer);
     for (size_t i = 0; i < n; i++) {
         memcpy(g->rows[i], texts[i].ids, texts[i].n * sizeof *g->rows[i]);
         if (mask)
             g->rows[i][texts[i].n] = (int32_t)g->o.mask;
         uint32_t count = texts[i].n + mask;
-        row[i] =
-            (struct tsl_infer_row){ g->rows[i], count, mask ? prompt : count, prompt };
+        uint32_t past = count > most ? count - most : 0; /* the window has gone on */
+        count -= past;
+        row[i] = (struct tsl_infer_row){ g->rows[i] + past, count, mask ? prompt : count,
+                                         prompt };
         place[i] = (struct tsl_infer_place){ (uint32_t)i, count - 1 };
     }
     return tsl_infer_run(g->infer, row, n, place, n, logits, err);
@@ -222,6 +226,11 @@ int tsl_generate_sample(struct tsl_generate *g, const int32_t *prompt, uint32_t 
     if (rc == 0)
         *out = (struct tsl_generated){ t->ids + n, t->n - n, t->ended, t->score };
     return rc;
+}
+
+uint32_t tsl_generate_positions(const struct tsl_generate *g)
+{
+    return tsl_infer_tokens_max(g->infer);
 }
 
 /* ---- beam search ---- */

@@ -46,8 +46,12 @@ int tsl_generate_open(struct tsl_generate **g, const struct tsl_generate_opts *o
 /* NULL is fine. */
 void tsl_generate_destroy(struct tsl_generate *g);
 
+/* Tokens that the model sees at a time.  A text that says the next token and grows longer goes on
+ * by the last of them alone, which are then at the first positions. */
+uint32_t tsl_generate_positions(const struct tsl_generate *g);
+
 /* One text behind the prompt, of at least one token.  TSL_EUSAGE where the model has no places for
- * prompt and length, and as tsl_infer_run. */
+ * prompt and length and a mask is found out, and as tsl_infer_run. */
 int tsl_generate_sample(struct tsl_generate *g, const int32_t *prompt, uint32_t n,
                         uint64_t sample, struct tsl_generated *out, struct tsl_err *err);
 

@@ -365,8 +365,12 @@ static int make_masks(struct tsl_trainset *s, struct tsl_err *err)
 static int in_record(const struct tsl_trainset *s, uint64_t i, const struct tsl_err *why,
                      struct tsl_err *err)
 {
-    return tsl_err_set(err, why->code, "%s: record %" PRIu64 ": %s", tsl_quote(s->path).s,
-                       i, why->msg);
+    struct tsl_quoted path = tsl_quote(s->path);
+    const char *what = why->msg;
+    size_t n = strlen(path.s);
+    if (strncmp(what, path.s, n) == 0 && what[n] == ':')
+        what += n + 1 + (what[n + 1] == ' '); /* a file that is the whole set: once */
+    return tsl_err_set(err, why->code, "%s: record %" PRIu64 ": %s", path.s, i, what);
 }
 
 /* The record at hand as a sample, cut if need be; not masked yet. */

@@ -208,6 +208,11 @@ static void numbers_are_read_as_the_nearest_double(void **state)
                  { "999999999999999", 999999999999999 },
                  { "123.456e-2", 1.23456 },
                  { "1e-22", 1e-22 },
+                 { "1e-30", 1e-30 },
+                 { "1e23", 1e23 },
+                 { "123456789012345e-40", 123456789012345e-40 },
+                 { "1.7e299", 1.7e299 },
+                 { "2e-299", 2e-299 },
                  { "0.0000001", 1e-7 } };
     static const char *const bad[] = { "",
                                        ".",
@@ -224,8 +229,8 @@ static void numbers_are_read_as_the_nearest_double(void **state)
                                        "inf",
                                        "0x1p3",
                                        "1,5",
-                                       "1e23",
-                                       "1e-23",
+                                       "1e305",
+                                       "1e-301",
                                        "1e1000",
                                        "1234567890123456" };
     (void)state;

@@ -220,10 +220,49 @@ static void what_does_not_fit_is_refused(void **state)
     assert_err(tsl_generate_sample(g, high, 1, 0, &out, &err), TSL_EUSAGE, &err,
                "is this its vocabulary?");
     tsl_generate_destroy(g);
+    tsl_weights_close(&w);
+    trainlittle_open(&w, "unilm-tiny", V, 3);
+    o = opts_of(&w);
+    o.mask = 4;
     o.length = 39;
     assert_ok(tsl_generate_open(&g, &o, &err), &err);
     assert_err(tsl_generate_sample(g, prompt, 3, 0, &out, &err), TSL_EUSAGE, &err,
-               "40 positions");
+               "40 positions: a shorter prompt");
+    tsl_generate_destroy(g);
+    tsl_weights_close(&w);
+}
+
+/* Behind the last position: each token is what the 40 before it alone would give. */
+static void longer_texts_go_on_by_their_last_tokens(void **state)
+{
+    enum { LONG = 60, SEEN = 40 };
+    struct tsl_weights w;
+    struct tsl_generate *g, *one;
+    struct tsl_generated out, next;
+    struct tsl_err err = { 0 };
+    int32_t all[3 + LONG];
+    (void)state;
+    trainlittle_open(&w, "gpt2-tiny", V, 3);
+    struct tsl_generate_opts o = opts_of(&w);
+    o.end = -1;
+    o.length = LONG;
+    assert_ok(tsl_generate_open(&g, &o, &err), &err);
+    o.length = 1;
+    assert_ok(tsl_generate_open(&one, &o, &err), &err);
+    assert_int_equal(tsl_generate_positions(g), SEEN);
+    assert_ok(tsl_generate_sample(g, prompt, 3, 0, &out, &err), &err);
+    assert_int_equal(out.n, LONG);
+    memcpy(all, prompt, sizeof prompt);
+    memcpy(all + 3, out.ids, LONG * sizeof *all);
+    for (unsigned i = SEEN - 3; i < LONG; i++) {
+        assert_ok(tsl_generate_sample(one, all + 3 + i - SEEN, SEEN, 0, &next, &err),
+                  &err);
+        assert_int_equal(next.ids[0], all[3 + i]);
+    }
+    /* a prompt that is too long by itself */
+    assert_ok(tsl_generate_sample(one, all, SEEN + 5, 0, &next, &err), &err);
+    assert_int_equal(next.ids[0], all[SEEN + 5]);
+    tsl_generate_destroy(one);
     tsl_generate_destroy(g);
     tsl_weights_close(&w);
 }
@@ -237,6 +276,7 @@ int main(void)
         TEST(choices_are_those_of_the_worked_examples),
         TEST(masks_behind_the_text_are_found_out),
         TEST(what_does_not_fit_is_refused),
+        TEST(longer_texts_go_on_by_their_last_tokens),
     };
     if (tsl_pool_create(&pool, 1, NULL) < 0)
         return 1;

@@ -26,7 +26,5 @@ sed 's/}//' beam.score | sort -gr | cmp - <(sed 's/}//' beam.score)
 awk -v g="$(sed 's/}//' greedy.score)" 'NR == 1 { exit !($1 + 0 >= g - 1e-9) }' beam.score
 
 refuses 'no token that begins' -- ctrain sample -V vocab.txt run
-refuses '2 tokens and 2000' '512 positions\|1024 positions' -- \
-    ctrain sample -V vocab.txt run 'lona mina' --length=2000
 refuses 'search draws nothing' -- ctrain sample -V vocab.txt run lona --beam=2 --top-k=4
 refuses 'decoder' -- ctrain fill -V vocab.txt run 'lona [MASK]'
