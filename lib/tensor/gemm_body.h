@@ -273,22 +273,37 @@ V16_INLINE void gemm_pack_line(float *to, const float *from, size_t items, size_
     }
 }
 
-/* Line after line, as they lie in memory. */
+/* As they lie in memory, some lines of a panel and then of the next: what is read and what is
+ * written stay in the first cache so.  Narrow panels are copied without masks, and their lines
+ * fetched once for all panels that share them: both take longer than the copy itself. */
 V16_INLINE void gemm_pack_lines(float *to, const struct tsl_gemm_source *s, size_t width,
                                 bool bf16)
 {
-    enum { AHEAD = 8 };
-    size_t rest = s->items % width, full = s->items - rest;
-    size_t rest_width = (rest + s->unit - 1) / s->unit * s->unit;
-    for (size_t k = 0; k < s->lines; k++) {
-        const float *from = s->from + (ptrdiff_t)k * s->line;
-        uintptr_t ahead = (uintptr_t)(from + AHEAD * s->line);
-        float *at = to + k * width;
-        for (size_t j = 0; j < full; j += width, at += s->panel)
-            gemm_pack_line(at, from + j, width, width, bf16, ahead + j * sizeof *from);
-        if (rest)
-            gemm_pack_line(at - k * width + k * rest_width, from + full, rest, rest_width,
-                           bf16, ahead);
+    enum { BLOCK = 8 };
+    const size_t rest = s->items % width, full = s->items - rest;
+    const size_t rest_width = (rest + s->unit - 1) / s->unit * s->unit;
+    const ptrdiff_t line = s->line;
+    for (size_t first = 0; first < s->lines; first += BLOCK) {
+        size_t some = s->lines - first < BLOCK ? s->lines - first : BLOCK;
+        float *panel = to + first * width;
+        const float *begin = s->from + (ptrdiff_t)first * line;
+        for (size_t j = 0; j < full; j += width, panel += s->panel) {
+            const float *from = begin + j;
+            float *at = panel;
+            for (size_t k = 0; k < some; k++, from += line, at += width) {
+                uintptr_t ahead = (uintptr_t)(from + BLOCK * line);
+                if (width >= V16 || bf16)
+                    gemm_pack_line(at, from, width, width, bf16, ahead);
+                else
+                    memcpy(at, from, width * sizeof *at);
+                if (width < V16 && j % V16 < width)
+                    __builtin_prefetch((const void *)ahead, 0, 2);
+            }
+        }
+        for (size_t k = 0; rest && k < some; k++)
+            gemm_pack_line(panel - first * width + (first + k) * rest_width,
+                           begin + (ptrdiff_t)k * line + full, rest, rest_width, bf16,
+                           (uintptr_t)begin);
     }
 }
 
