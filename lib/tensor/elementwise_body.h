@@ -115,14 +115,32 @@ static void affine(float *y, const float *x, float a, float b, bool adds, size_t
     }
 }
 
-/* y[c] += sum over rows of x[r, c], row after row. */
-static void add_rows(float *y, const float *x, size_t rows, size_t cols)
+/* y[c] += sum over rows of x[r, c], row after row; row: from one to the next.  64 columns at a
+ * time: rows as wide as a vocabulary are far apart, and 16 of a row are too few for a visit. */
+static void add_rows(float *y, const float *x, size_t rows, size_t cols, size_t row)
 {
-    for (size_t c = 0; c < cols; c += V16) {
+    const size_t two = (size_t)2 * V16, three = (size_t)3 * V16, four = (size_t)4 * V16;
+    size_t c = 0;
+    for (; c + four <= cols; c += four) {
+        v16 s0 = v16_load(y + c), s1 = v16_load(y + c + V16), s2 = v16_load(y + c + two),
+            s3 = v16_load(y + c + three);
+        const float *from = x + c;
+        for (size_t r = 0; r < rows; r++, from += row) {
+            s0 = v16_add(s0, v16_load(from));
+            s1 = v16_add(s1, v16_load(from + V16));
+            s2 = v16_add(s2, v16_load(from + two));
+            s3 = v16_add(s3, v16_load(from + three));
+        }
+        v16_store(y + c, s0);
+        v16_store(y + c + V16, s1);
+        v16_store(y + c + two, s2);
+        v16_store(y + c + three, s3);
+    }
+    for (; c < cols; c += V16) {
         unsigned rest = cols - c < V16 ? (unsigned)(cols - c) : V16;
         v16 sum = v16_load_n(y + c, rest);
         for (size_t r = 0; r < rows; r++)
-            sum = v16_add(sum, v16_load_n(x + r * cols + c, rest));
+            sum = v16_add(sum, v16_load_n(x + r * row + c, rest));
         v16_store_n(y + c, sum, rest);
     }
 }

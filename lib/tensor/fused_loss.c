@@ -173,7 +173,7 @@ struct layer {
     double scale;
 };
 
-enum { ROWS_A_PART = 8 };
+enum { ROWS_A_PART = 8, COLS_A_PART = 1024 };
 
 static void layer_rows(void *ctx, size_t from, size_t to)
 {
@@ -241,6 +241,14 @@ static struct tsl_gemm dw_of(const struct layer *l, bool add, bool bf16)
                               .multiply = bf16 ? TSL_GEMM_BF16 : TSL_GEMM_F32 };
 }
 
+/* Columns of the gradient of b. */
+static void layer_bias(void *ctx, size_t from, size_t to)
+{
+    const struct layer *l = ctx;
+    l->r->kernels->add_rows(tsl_tensor_f32(l->n->out[O_DB]) + from, l->logits + from,
+                            l->rows, to - from, l->v);
+}
+
 static void layer_grads(const struct layer *l, bool first)
 {
     bool bf16 = l->n->attr[MODE_BF16].i;
@@ -251,8 +259,7 @@ static void layer_grads(const struct layer *l, bool first)
     for (size_t i = 0; i < l->rows; i++)
         memcpy(to + l->row[i] * l->k, l->dpicked + i * l->k, l->k * sizeof *to);
     if (l->n->nout > O_DB)
-        l->r->kernels->add_rows(tsl_tensor_f32(l->n->out[O_DB]), l->logits, l->rows,
-                                l->v);
+        tsl_op_split(l->r, l->v, COLS_A_PART, layer_bias, (void *)l);
 }
 
 /* scratch, in this order; what gemm needs comes last. */

@@ -80,7 +80,7 @@ static void add_parts(const struct tsl_run *r, float *to, const float *parts, si
                       size_t cols)
 {
     memset(to, 0, cols * sizeof *to);
-    r->kernels->add_rows(to, parts, nparts(rows), cols);
+    r->kernels->add_rows(to, parts, nparts(rows), cols, cols);
 }
 
 static void back_run(const struct tsl_node *n, const struct tsl_run *r)

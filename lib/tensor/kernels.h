@@ -38,8 +38,8 @@ struct tsl_kernels {
     void (*binary[4])(float *c, const float *a, const float *b, size_t n);
     /* y[i] = a x[i] + b, rounded twice; y[i] + that where adds. */
     void (*affine)(float *y, const float *x, float a, float b, bool adds, size_t n);
-    /* y[c] += x[0, c] + x[1, c] + ..., row after row: x (rows, cols), contiguous. */
-    void (*add_rows)(float *y, const float *x, size_t rows, size_t cols);
+    /* y[c] += x[0, c] + x[1, c] + ..., row after row, for c < cols; rows of x are row apart. */
+    void (*add_rows)(float *y, const float *x, size_t rows, size_t cols, size_t row);
 
     /* ---- rows_body.h; (rows, cols), contiguous; sums over a row in its order ----
      * adds: dx gets the gradient added, else is set to it; dw and db (NULL: not wanted) always

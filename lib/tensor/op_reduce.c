@@ -75,7 +75,7 @@ static void rows_part(void *ctx, size_t from, size_t to)
     const struct rows_work *w = ctx;
     float *part = w->part + from / ROWS_BLOCK * w->cols;
     memset(part, 0, w->cols * sizeof *part);
-    w->k->add_rows(part, w->x + from * w->cols, to - from, w->cols);
+    w->k->add_rows(part, w->x + from * w->cols, to - from, w->cols, w->cols);
 }
 
 /* Are the summed axes the first ones of a contiguous tensor?  Then how many rows. */
@@ -106,7 +106,7 @@ static void sum_rows_run(const struct tsl_node *n, const struct tsl_run *r, size
     float *y = tsl_tensor_f32(n->out[0]);
     if (!n->adds)
         memset(y, 0, cols * sizeof *y);
-    r->kernels->add_rows(y, w.part, (rows + ROWS_BLOCK - 1) / ROWS_BLOCK, cols);
+    r->kernels->add_rows(y, w.part, (rows + ROWS_BLOCK - 1) / ROWS_BLOCK, cols, cols);
 }
 
 static void sum_run(const struct tsl_node *n, const struct tsl_run *r)

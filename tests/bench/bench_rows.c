@@ -94,7 +94,7 @@ static void entropy(const struct tsl_kernels *k, struct data *d, size_t n)
 }
 static void add_rows(const struct tsl_kernels *k, struct data *d, size_t n)
 {
-    k->add_rows(d->y, d->x, n / COLS, COLS);
+    k->add_rows(d->y, d->x, n / COLS, COLS, COLS);
 }
 static void add(const struct tsl_kernels *k, struct data *d, size_t n)
 {

@@ -87,8 +87,9 @@ static void columns_are_added_row_after_row(void **state)
     (void)state;
     size_t ntables;
     const struct tsl_kernels *const *k = kernelset(&ntables);
-    static float x[9 * N];
-    kernelset_fill(x, 9 * N, 3, 1);
+    enum { GAP = 5 };
+    static float x[9 * (N + GAP)];
+    kernelset_fill(x, 9 * (N + GAP), 3, 1);
     for (size_t cols = 1; cols <= N; cols++)
         for (size_t t = 0; t < ntables; t++) {
             float y[FRAME], right[FRAME];
@@ -96,8 +97,8 @@ static void columns_are_added_row_after_row(void **state)
             memcpy(right, y, sizeof y);
             for (size_t r = 0; r < 9; r++)
                 for (size_t c = 0; c < cols; c++)
-                    right[c] += x[r * cols + c];
-            k[t]->add_rows(y, x, 9, cols);
+                    right[c] += x[r * (cols + cols % 3 * 2) + c];
+            k[t]->add_rows(y, x, 9, cols, cols + cols % 3 * 2);
             assert_memory_equal(right, y, sizeof y);
         }
 }
