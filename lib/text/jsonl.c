@@ -399,15 +399,9 @@ static int read_key(struct find *f)
         return bad(s, s->end, "the line ends inside an object");
     if (*s->at != '"')
         return bad(s, s->at, "a key in quotes should be here");
-    const uint8_t *quote = s->at;
     int rc = scan_string(s, &raw, &escaped);
     if (rc < 0)
         return rc;
-    if (escaped)
-        for (const uint8_t *p = raw.data, *end = p + raw.len; p < end;
-             p += *p == '\\' ? 2 : 1)
-            if (*p == '\\' && p[1] == 'u' && memcmp(p + 2, "0000", 4) == 0)
-                return bad(s, quote, "a NUL in a key");
     on_key(f, raw, escaped);
     skip_blank(s);
     if (s->at >= s->end || *s->at != ':')

@@ -1,9 +1,9 @@
 /* jsonl.h - fields of one line of JSON Lines, found without building a tree.
  *
  * A line is refused where jansson refuses it (RFC 8259, strict UTF-8, no lone surrogates,
- * integers of 64 bits, reals that are finite, at most 2048 values deep, no NUL in a key,
- * none outside strings), so that a corpus means the same to every reader; of a key given
- * twice the last counts, as there.  tests/fuzz/fuzz_jsonl.c compares the two.
+ * integers of 64 bits, reals that are finite, at most 2048 values deep, no NUL outside
+ * strings), so that a corpus means the same to every reader; but a NUL in a key is taken.
+ * Of a key given twice the last counts, as there.  tests/fuzz/fuzz_jsonl.c compares the two.
  * Order: as asked for.
  * Memory: none to find; decoding needs room for as many bytes as the string's raw form.
  * Threads: pure functions. */

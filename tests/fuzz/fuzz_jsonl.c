@@ -67,19 +67,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct tsl_jsonl_value values[4];
     char storage[4][16];
     struct tsl_jsonread *doc;
-    struct tsl_err err = { 0 };
+    struct tsl_err err = { 0 }, why = { 0 };
     for (size_t i = 0; i < 4; i++)
         must(tsl_jsonl_path_init(&paths[i], specs[i], storage[i], NULL) == 0);
     int rc = tsl_jsonl_find((struct tsl_slice){ data, size }, paths, 4, values, &err);
-    int want = tsl_jsonread_parse(&doc, (struct tsl_slice){ data, size }, "it", NULL);
+    int want = tsl_jsonread_parse(&doc, (struct tsl_slice){ data, size }, "it", &why);
     enum tsl_jsonread_kind kind = TSL_JSON_NONE;
     if (want == 0)
         kind = tsl_jsonread_kind(tsl_jsonread_root(doc));
     bool takes = kind == TSL_JSON_OBJECT || kind == TSL_JSON_ARRAY;
-    /* jansson 2.14 overlooks a NUL byte behind a number */
-    must(takes ? rc == 0 || memchr(data, 0, size) : rc < 0);
+    /* jansson 2.14 overlooks a NUL byte behind a number, and takes none in a key */
+    must(takes ? rc == 0 || memchr(data, 0, size)
+               : rc < 0 || strstr(why.msg, "NUL byte in object key") != NULL);
     must(rc == 0 || (rc == TSL_EFORMAT && strncmp(err.msg, "column ", 7) == 0));
-    for (size_t i = 0; i < 4 && rc == 0; i++)
+    for (size_t i = 0; i < 4 && rc == 0 && want == 0; i++)
         same(walk(tsl_jsonread_root(doc), &paths[i]), &values[i]);
     if (want == 0)
         tsl_jsonread_destroy(doc);

@@ -56,6 +56,7 @@ static void fields_are_found_wherever_they_stand(void **state)
     is_text("{\"t\\u0065xt\":\"yes\"}", "text", "yes");
     is_text("{\"\\u4f60\":\"yes\"}", "你", "yes");
     is_none("{}", "text");
+    is_none("{\"a\\u0000\":\"no\"}", "a");
     is_none("[{\"text\":1}]", "text");
     is_none("{\"a\":[{\"b\":\"no\"}]}", "a.b");
     is_none("{\"a\":\"b\"}", "a.b");
@@ -101,8 +102,7 @@ static void what_is_wrong_is_told_with_its_column(void **state)
                 { "{\"a\":\"\\x\"}", "column 7: an escape that JSON" },
                 { "{\"a\":\"\\ud800\"}", "column 7: an escape \\u" },
                 { "{\"a\":\"\t\"}", "column 7: a control character" },
-                { "{\"a\":\"xy\xff\"}", "column 9: bytes that are not UTF-8" },
-                { "{\"a\\u0000\":1}", "column 2: a NUL in a key" } };
+                { "{\"a\":\"xy\xff\"}", "column 9: bytes that are not UTF-8" } };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct tsl_jsonl_value v;
@@ -192,7 +192,10 @@ static void lines_are_taken_and_read_as_by_jansson(void **state)
         line[len] = '\0';
         struct tsl_jsonread *doc;
         struct tsl_jsonl_value v;
-        int want = tsl_jsonread_parse(&doc, slice(line), "it", NULL);
+        struct tsl_err why = { 0 };
+        int want = tsl_jsonread_parse(&doc, slice(line), "it", &why);
+        if (want < 0 && strstr(why.msg, "NUL byte in object key"))
+            continue; /* a NUL in a key is JSON, and jansson does not take it */
         const struct tsl_jsonval *root = want == 0 ? tsl_jsonread_root(doc) : NULL;
         bool takes = tsl_jsonread_kind(root) == TSL_JSON_OBJECT ||
                      tsl_jsonread_kind(root) == TSL_JSON_ARRAY;
