@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -202,7 +203,8 @@ static void choose_encode(struct tsl_encodejob_opts *j)
 
 static int encode(char **operands, size_t n, struct tsl_err *err)
 {
-    struct tsl_encodejob_opts j = { 0 };
+    const char *dir = getenv("TMPDIR");
+    struct tsl_encodejob_opts j = { .tmpdir = dir && *dir ? dir : "/tmp" };
     struct tsl_encodejob_stats st;
     struct tsl_tokenizer *t = NULL;
     struct tsl_progress progress = { 0 };

@@ -1,26 +1,75 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+static _Atomic(struct tsl_mem_home *) home;
+static _Thread_local bool at_home;
+
+int tsl_mem_home_set(struct tsl_mem_home *h)
+{
+    struct tsl_mem_home *none = NULL;
+    if (!h)
+        atomic_store(&home, NULL);
+    return !h || atomic_compare_exchange_strong(&home, &none, h) ? 0 : -1;
+}
+
+void tsl_mem_home_use(bool on)
+{
+    at_home = on;
+}
+
+/* The home that p lies in, or NULL. */
+static struct tsl_mem_home *home_of(const void *p)
+{
+    struct tsl_mem_home *h = atomic_load_explicit(&home, memory_order_acquire);
+    return h && (uintptr_t)p >= h->begin && (uintptr_t)p < h->end ? h : NULL;
+}
+
 void *tsl_mem_alloc(size_t count, size_t size, const char *what, struct tsl_err *err)
 {
+    struct tsl_mem_home *h = at_home ? atomic_load(&home) : NULL;
+    size_t bytes;
+    if (h && !__builtin_mul_overflow(count, size, &bytes) && bytes >= TSL_MEM_HOME_MIN)
+        return h->resize(h, NULL, bytes, err);
     void *p = calloc(count ? count : 1, size ? size : 1);
     if (!p)
         tsl_err_nomem(err, (unsigned long long)count * size, what);
     return p;
 }
 
+/* From the heap, where old is. */
+static void *move_home(struct tsl_mem_home *h, void *old, size_t bytes,
+                       struct tsl_err *err)
+{
+    void *p = h->resize(h, NULL, bytes, err);
+    size_t had = old ? malloc_usable_size(old) : 0;
+    if (p && had)
+        memcpy(p, old, had < bytes ? had : bytes);
+    if (p)
+        free(old);
+    return p;
+}
+
 void *tsl_mem_resize(void *old, size_t count, size_t size, const char *what,
                      struct tsl_err *err)
 {
+    struct tsl_mem_home *h = home_of(old);
     size_t bytes;
     void *p = NULL;
-    if (!__builtin_mul_overflow(count, size, &bytes))
+    if (!__builtin_mul_overflow(count, size, &bytes)) {
+        if (h)
+            return h->resize(h, old, bytes, err);
+        h = at_home && bytes >= TSL_MEM_HOME_MIN ? atomic_load(&home) : NULL;
+        if (h)
+            return move_home(h, old, bytes, err);
         p = realloc(old, bytes ? bytes : 1);
+    }
     if (!p)
         tsl_err_nomem(err, (unsigned long long)count * size, what);
     return p;
@@ -31,11 +80,12 @@ int tsl_mem_grow(void *array, size_t *cap, size_t need, size_t size, const char 
 {
     if (need <= *cap)
         return 0;
-    size_t n = *cap ? *cap * 2 : 8;
-    if (n < need)
-        n = need;
     void *old;
     memcpy(&old, array, sizeof old);
+    /* at home, growing costs nothing, and what is too much lies on a disk */
+    size_t n = !*cap ? 8 : home_of(old) ? *cap + *cap / 8 : *cap * 2;
+    if (n < need)
+        n = need;
     void *p = tsl_mem_resize(old, n, size, what, err);
     if (!p)
         return TSL_ENOMEM;
@@ -55,7 +105,11 @@ char *tsl_mem_strdup(const char *s, struct tsl_err *err)
 
 void tsl_mem_free(void *p)
 {
-    free(p);
+    struct tsl_mem_home *h = home_of(p);
+    if (h)
+        h->release(h, p);
+    else
+        free(p);
 }
 
 static size_t whole_pages(size_t bytes)
@@ -84,6 +138,18 @@ int tsl_pages_map_file(const uint8_t **p, int fd, size_t bytes, const char *name
         return tsl_err_sys(err, errno, "%s: cannot map it", name);
     *p = at;
     return 0;
+}
+
+void *tsl_pages_map_shared(int fd, uint64_t at, size_t bytes, const char *name,
+                           struct tsl_err *err)
+{
+    void *p =
+        mmap(NULL, whole_pages(bytes), PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)at);
+    if (p == MAP_FAILED) {
+        (void)tsl_err_sys(err, errno, "%s: cannot map it", name);
+        return NULL;
+    }
+    return p;
 }
 
 void *tsl_pages_resize(void *old, size_t old_bytes, size_t bytes, const char *what,

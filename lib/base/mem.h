@@ -7,6 +7,7 @@
 #ifndef TSL_MEM_H
 #define TSL_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,24 @@ char *tsl_mem_strdup(const char *s, struct tsl_err *err);
 /* Frees what the functions above gave; NULL is fine. */
 void tsl_mem_free(void *p);
 
+/* Where a thread's large blocks may go instead of the heap (io/filemem.h has one).  Blocks
+ * lie at [begin, end). */
+struct tsl_mem_home {
+    uintptr_t begin, end;
+    /* As tsl_mem_resize, NULL and err on failure; new bytes are zero where nothing was
+     * before. */
+    void *(*resize)(struct tsl_mem_home *h, void *old, size_t bytes, struct tsl_err *err);
+    void (*release)(struct tsl_mem_home *h, void *p);
+};
+
+/* For all threads, which may free and resize blocks of h from now on; NULL: none any more,
+ * once all of its blocks are freed.  There is one at a time: -1 where another is there. */
+int tsl_mem_home_set(struct tsl_mem_home *h);
+/* From now on, blocks of TSL_MEM_HOME_MIN bytes or more that this thread asks for, or makes
+ * as large, lie there; false: no longer. */
+void tsl_mem_home_use(bool on);
+enum { TSL_MEM_HOME_MIN = 1 << 20 };
+
 /* Page-aligned memory of at least bytes, zero; NULL and err set on failure and for 0
  * bytes. */
 void *tsl_pages_map(size_t bytes, const char *what, struct tsl_err *err);
@@ -56,6 +75,12 @@ void tsl_pages_want_huge(void *p, size_t bytes);
  * process.  0, TSL_EIO or TSL_ENOMEM. */
 int tsl_pages_map_file(const uint8_t **p, int fd, size_t bytes, const char *name,
                        struct tsl_err *err);
+
+/* Bytes [at, at + bytes) of a file that is open for both, as memory; at: of whole pages.
+ * tsl_pages_drop keeps what is in them.  Touching what the disk has no room for ends the
+ * process.  For tsl_pages_unmap; NULL and err on failure. */
+void *tsl_pages_map_shared(int fd, uint64_t at, size_t bytes, const char *name,
+                           struct tsl_err *err);
 
 /* bytes: as they were asked for from tsl_pages_map.  p NULL is fine. */
 void tsl_pages_unmap(void *p, size_t bytes);

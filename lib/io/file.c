@@ -351,6 +351,16 @@ void tsl_file_punch(const struct tsl_file *f, uint64_t at, uint64_t n)
 #endif
 }
 
+int tsl_file_reserve(const struct tsl_file *f, uint64_t at, uint64_t n,
+                     struct tsl_err *err)
+{
+    int rc;
+    do
+        rc = posix_fallocate(f->fd, (off_t)at, (off_t)n);
+    while (rc == EINTR);
+    return rc == 0 ? 0 : tsl_err_sys(err, rc, "%s", f->name);
+}
+
 int tsl_file_unchanged(const struct tsl_file *f, struct tsl_err *err)
 {
     struct stat st;

@@ -81,6 +81,10 @@ int tsl_file_preadv(const struct tsl_file *f, struct iovec *v, int n, uint64_t a
  * nothing happens: the space is freed when the file is closed. */
 void tsl_file_punch(const struct tsl_file *f, uint64_t at, uint64_t n);
 
+/* Makes room on the disk for [at, at + n), which the file has then: 0 or TSL_EIO. */
+int tsl_file_reserve(const struct tsl_file *f, uint64_t at, uint64_t n,
+                     struct tsl_err *err);
+
 /* 0, or TSL_EIO for a regular file that has not kept the size and time it was opened
  * with. */
 int tsl_file_unchanged(const struct tsl_file *f, struct tsl_err *err);

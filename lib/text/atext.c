@@ -24,6 +24,8 @@ void tsl_atext_fini(struct tsl_atext *t)
     *t = (struct tsl_atext){ 0 };
 }
 
+enum { SPARE_MAX = 64 << 20 }; /* bytes; longer texts grow by an eighth */
+
 static int grow(void *array, size_t cap, size_t size, struct tsl_err *err)
 {
     void **p = array, *grown = tsl_mem_resize(*p, cap, size, "text", err);
@@ -44,6 +46,8 @@ static int reserve(struct tsl_atext *t, size_t n, struct tsl_err *err)
     size_t cap = t->cap < 256 ? 256 : t->cap;
     while (cap - t->len < n)
         cap *= 2;
+    if (cap > SPARE_MAX && cap > (t->len + n) / 8 * 9)
+        cap = (t->len + n) / 8 * 9;
     if (grow(&t->bytes, cap, 1, err) < 0 ||
         grow(&t->begin, cap, sizeof *t->begin, err) < 0 ||
         grow(&t->end, cap, sizeof *t->end, err) < 0)

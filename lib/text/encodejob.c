@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/quote.h"
 #include "base/utf8.h"
+#include "io/filemem.h"
 #include "par/pipeline.h"
 #include "par/thread.h"
 #include "record/tokstream.h"
@@ -25,7 +26,10 @@ enum {
     BATCH_MAX = 1 << 20,
     CODER_MIN = 4 << 20,
     CODER_MAX = 64 << 20,
-    PROGRAM_BYTES = 16 << 20 /* beside opts.memory */
+    PROGRAM_BYTES = 16 << 20, /* beside opts.memory */
+    /* Of a row that cannot be cut, an engine may hold this many bytes for each (measured: 20
+     * to 60, but 240 where each character becomes several). */
+    WHOLE_EACH = 48
 };
 
 static int put(struct tsl_outbuf *b, const void *p, size_t n, struct tsl_err *err)
@@ -92,6 +96,8 @@ struct longrow {
     size_t segments_cap;
     size_t seg_from;
     struct tsl_outbuf out;
+    struct tsl_filemem *file;       /* what does not fit in memory */
+    struct tsl_coder_counts counts; /* of coders that are gone */
 };
 
 struct job {
@@ -681,28 +687,29 @@ static int row_error(const struct job *j, uint64_t row, int rc, const struct tsl
                        strncmp(why->msg, "column ", 7) == 0 ? "," : ":", why->msg);
 }
 
+/* Rows and tokens of 2 GiB: what their numbers have room for. */
 static int too_long(const struct job *j, const char *what, struct tsl_err *err)
 {
     struct tsl_err why = { 0 };
-    tsl_err_set(&why, TSL_EUSAGE,
-                "%s than %zu MiB, a quarter of the memory: -m allows more", what,
-                j->plan.whole_max >> 20);
+    tsl_err_set(&why, TSL_EUSAGE, "%s than %zu MiB", what, j->plan.whole_max >> 20);
     return row_error(j, 0, TSL_EUSAGE, &why, err);
 }
 
-/* A row of n bytes or more, and a tokenizer that takes it as a whole. */
-static int check_whole(const struct job *j, size_t n, struct tsl_err *err)
+/* A row of n bytes or more that has not been cut: what it takes lies in a file, if it is too
+ * much. */
+static int long_home(struct job *j, size_t n, struct tsl_err *err)
 {
+    struct longrow *l = &j->longrow;
     struct tsl_err why = { 0 };
-    size_t each = tsl_tokenizer_row_bytes(j->t), most = j->plan.memory;
-    if (!each || n <= most / each)
-        return 0;
-    tsl_err_set(&why, TSL_EUSAGE,
-                "this row is longer than %zu KiB without a place to cut; this tokenizer "
-                "takes such rows whole, at some %zu bytes of memory for each of theirs: "
-                "-m allows more",
-                most / each >> 10, each);
-    return row_error(j, 0, TSL_EUSAGE, &why, err);
+    if (!l->file && n > j->plan.memory / WHOLE_EACH) {
+        size_t most = j->plan.memory / 4 * 3;
+        int rc = tsl_filemem_create(&l->file, j->o->tmpdir ? j->o->tmpdir : "/tmp", most,
+                                    &why);
+        if (rc < 0)
+            return row_error(j, 0, rc, &why, err);
+    }
+    tsl_mem_home_use(l->file != NULL);
+    return 0;
 }
 
 static void long_begin(struct longrow *l)
@@ -724,6 +731,11 @@ static int long_put(struct job *j, const struct tsl_tokens *t, struct tsl_err *e
     int rc = 0;
     if (t->n == 0)
         return 0;
+    if (json_out(j)) {
+        rc = long_home(j, (l->all.n + t->n) * 17 / 4, err);
+        if (rc < 0)
+            return rc;
+    }
     switch (j->o->format) {
     case TSL_ENCODE_IDS:
         rc = l->begun ? put(&l->out, " ", 1, err) : 0;
@@ -735,11 +747,7 @@ static int long_put(struct job *j, const struct tsl_tokens *t, struct tsl_err *e
     case TSL_ENCODE_STREAM:
         rc = tsl_tokstream_writer_put(j->stream, t->ids, t->marks, t->n, err);
         break;
-    case TSL_ENCODE_JSONL:
-        if ((l->all.n + t->n) * 17 + l->w.texts_of_tokens.len > j->plan.whole_max)
-            return too_long(j, "the tokens of a row take more", err);
-        rc = tsl_tokens_append(&l->all, t, 0, t->n, err);
-        break;
+    case TSL_ENCODE_JSONL: rc = tsl_tokens_append(&l->all, t, 0, t->n, err); break;
     }
     l->begun = true;
     l->tokens += t->n;
@@ -946,12 +954,39 @@ static int long_whole(struct job *j, struct tsl_err *err)
     return long_end_row(j, err);
 }
 
-static int long_piece(struct job *j, const struct tsl_rowbatch *b, struct tsl_err *err)
+/* Nothing is kept of a row that was in a file. */
+static void long_leave(struct job *j)
+{
+    struct longrow *l = &j->longrow;
+    tsl_mem_home_use(false);
+    if (!l->file)
+        return;
+    if (l->w.coder) {
+        struct tsl_coder_counts n = tsl_coder_counts(l->w.coder);
+        l->counts.unknown += n.unknown;
+        l->counts.invalid += n.invalid;
+    }
+    worker_fini(&l->w);
+    memset(&l->w, 0, sizeof l->w);
+    tsl_mem_free(l->buf);
+    l->buf = NULL;
+    l->len = l->cap = 0;
+    tsl_tokens_fini(&l->all);
+    tsl_mem_free(l->segments);
+    l->segments = NULL;
+    l->segments_cap = 0;
+    tsl_outbuf_fini(&l->out);
+    tsl_filemem_destroy(l->file);
+    l->file = NULL;
+}
+
+/* Bytes of a long row, which long_piece has made room for. */
+static int long_take(struct job *j, const struct tsl_rowbatch *b, struct tsl_err *err)
 {
     struct longrow *l = &j->longrow;
     const uint8_t *p = b->bytes + b->rows[0].at;
     size_t n = b->rows[0].len;
-    bool tokens = j->o->pair || wraps_whole(j), assemble = tokens || j->o->field;
+    bool assemble = j->o->pair || wraps_whole(j) || j->o->field;
     int rc = 0;
     if (b->first) {
         if (!l->w.coder) {
@@ -962,11 +997,10 @@ static int long_piece(struct job *j, const struct tsl_rowbatch *b, struct tsl_er
         }
         long_begin(l);
     }
-    if (rc == 0 && (assemble || l->wait > j->plan.batch_bytes) &&
-        l->len + n > (tokens ? j->plan.whole_max / 8 : j->plan.whole_max))
+    if (rc == 0 && l->len + n > j->plan.whole_max)
         return too_long(j, assemble ? "this row is longer" : "a word is longer", err);
     if (rc == 0)
-        rc = check_whole(j, l->len + n, err);
+        rc = long_home(j, l->len + n, err);
     if (rc == 0)
         rc = tsl_mem_grow(&l->buf, &l->cap, l->len + n + TSL_BATCH_SLACK, 1, "a long row",
                           err);
@@ -988,6 +1022,16 @@ static int long_piece(struct job *j, const struct tsl_rowbatch *b, struct tsl_er
      * not encoded over and over */
     l->wait = used ? 0 : 2 * l->len;
     return b->last ? long_end_row(j, err) : 0;
+}
+
+static int long_piece(struct job *j, const struct tsl_rowbatch *b, struct tsl_err *err)
+{
+    bool last = b->last;
+    int rc = long_take(j, b, err);
+    if (rc < 0 || last)
+        long_leave(j);
+    tsl_mem_home_use(false);
+    return rc;
 }
 
 /* ---- in order ---- */
@@ -1064,7 +1108,7 @@ int tsl_encodejob_plan(const struct tsl_encodejob_opts *o, struct tsl_encodejob_
         p->batch_bytes = batch < BATCH_MIN   ? BATCH_MIN
                          : batch > BATCH_MAX ? BATCH_MAX
                                              : batch & ~(size_t)4095;
-        p->whole_max = o->memory / 4 < UINT32_MAX / 2 ? o->memory / 4 : UINT32_MAX / 2;
+        p->whole_max = UINT32_MAX / 2;
         return 0;
     }
 }
@@ -1256,6 +1300,8 @@ static void sum_up(const struct job *j, struct tsl_encodejob_stats *st)
                                         .tokens = j->n.tokens,
                                         .bytes = j->n.bytes,
                                         .longest = j->n.longest,
+                                        .unknown = j->longrow.counts.unknown,
+                                        .invalid = j->longrow.counts.invalid,
                                         .bytes_out = j->sink.bytes };
     memcpy(st->lengths, j->n.lengths, sizeof st->lengths);
     for (unsigned i = 0; i < j->plan.nthreads; i++)

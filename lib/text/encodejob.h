@@ -6,7 +6,9 @@
  *   not on memory, threads or batches.
  * Memory: opts.memory, with what the process holds already; at least what plan says.  A
  *   row longer than a batch goes through in stretches; where it is needed as a whole (JSON
- *   lines, pairs, the output JSONL), a quarter of the memory is the limit.
+ *   lines, pairs, the output JSONL, a tokenizer that finds no place to cut it) and does not
+ *   fit, a temporary file has it (filemem.h), of some 20 to 50 times its size.  2 GiB of it
+ *   are the limit.
  * Threads: opts.nthreads that encode, one that reads, the caller's writes. */
 #ifndef TSL_ENCODEJOB_H
 #define TSL_ENCODEJOB_H
@@ -36,6 +38,7 @@ struct tsl_encodejob_opts {
     bool sentences, specials, chars; /* chars: offsets count characters */
     enum tsl_encode_format format;
     const char *output; /* NULL: standard output */
+    const char *tmpdir; /* for rows that do not fit in memory; NULL: /tmp */
     enum tsl_codec codec;
     int level;   /* of codec, or of the stream's blocks */
     bool blocks; /* compress the stream's blocks (zstd), not the file */

@@ -267,6 +267,8 @@ static int encode_normal(struct coder *c, struct tsl_tokens *out, struct tsl_err
     rc = tsl_addedtok_split(p->added, true,
                             (struct tsl_slice){ c->text.bytes, c->text.len },
                             p->plain_specials, &c->normal, err);
+    if (rc == 0 && c->normal.n == 1 && c->normal.list[0].id < 0)
+        return encode_text(c, &c->text, out, err);
     for (size_t i = 0; rc == 0 && i < c->normal.n; i++) {
         const struct tsl_addedtok_piece *piece = &c->normal.list[i];
         if (piece->id >= 0) {
@@ -287,6 +289,12 @@ static int encode_row(struct coder *c, struct tsl_tokens *out, struct tsl_err *e
     int rc = tsl_addedtok_split(p->added, false,
                                 (struct tsl_slice){ c->row.bytes, c->row.len },
                                 p->plain_specials, &c->raw, err);
+    if (rc == 0 && c->raw.n == 1 && c->raw.list[0].id < 0) {
+        struct tsl_atext all = c->row; /* no copy of what may be very long */
+        c->row = c->text;
+        c->text = all;
+        return encode_normal(c, out, err);
+    }
     for (size_t i = 0; rc == 0 && i < c->raw.n; i++) {
         const struct tsl_addedtok_piece *piece = &c->raw.list[i];
         if (piece->id >= 0) {

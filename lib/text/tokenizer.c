@@ -787,12 +787,6 @@ const char *tsl_tokenizer_engine(const struct tsl_tokenizer *t)
     return t->engine->name;
 }
 
-size_t tsl_tokenizer_row_bytes(const struct tsl_tokenizer *t)
-{
-    /* measured: 20 to 60, but 240 where each character becomes several */
-    return t->engine == &tsl_hfpipe_engine ? 48 : 0;
-}
-
 const struct tsl_vocab *tsl_tokenizer_vocab(const struct tsl_tokenizer *t)
 {
     return t->kind == TSL_TOKENIZER_TIKTOKEN ? t->bytes : t->pipe->vocab;

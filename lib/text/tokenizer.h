@@ -51,9 +51,6 @@ void tsl_tokenizer_destroy(struct tsl_tokenizer *t);
 enum tsl_tokenizer_kind tsl_tokenizer_kind(const struct tsl_tokenizer *t);
 const char *tsl_tokenizer_engine(const struct tsl_tokenizer *t);
 const struct tsl_vocab *tsl_tokenizer_vocab(const struct tsl_tokenizer *t);
-/* What encoding may take for each byte of a row, or of a stretch of it, that it needs as a
- * whole; 0: it takes rows of any length in stretches. */
-size_t tsl_tokenizer_row_bytes(const struct tsl_tokenizer *t);
 /* Whether encoding gives texts of tokens (TSL_WANT_TEXTS) where they are not as the
  * vocabulary spells them; other tokenizers have none such, and do not take the wish. */
 bool tsl_tokenizer_says(const struct tsl_tokenizer *t);
