@@ -4,24 +4,31 @@ value of every record is to be what `crec head` prints.  By hand.
 
     tests/peers/loaders.py [BIN]      where the tools are (build/bin)
 
-TensorFlow is used where it can be imported (TEASEL_PEERS_TENSORFLOW=1 installs tensorflow-cpu), and
-else PyPI's tfrecord.  Of Mosaic's streaming the reader of shards runs as it is; StreamingDataset around it
-wants PyTorch, and is used where that is there.  Megatron's .bin and .idx are read as its
-indexed_dataset.py has them."""
-import glob, importlib.machinery, importlib.util, json, os, subprocess, sys, tempfile, types, unittest.mock
+The libraries are put into a virtual environment (peer.py): mosaicml-streaming, webdataset, numpy,
+tensorflow-cpu, megatron-core; with PyTorch, several GB.  One that cannot be had is told by name, a part
+of it or another reader is tried in its place, and the exit status is 2.  Each runs in a process of its
+own: some bring the same protobuf messages."""
+import glob, importlib.machinery, importlib.util, json, os, subprocess, sys, tempfile, types, unittest.mock, warnings
 import peer
-peer.venv('numpy', 'webdataset', 'tfrecord')
+peer.venv('numpy')
 import numpy as np
 
-BIN = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.path.join(peer.ROOT, 'build/bin'))
+BIN = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] != '--one' else os.path.join(peer.ROOT, 'build/bin'))
 VOCAB = os.path.join(peer.ROOT, 'tests/data/tokenizers/bert-base-uncased/vocab.txt')
 CORPUS = os.path.join(peer.ROOT, 'tests/data/corpus/en.jsonl.zst')
 SHARDS = 4
 
 
 def install(package, module, *options):
-    if importlib.util.find_spec(module) is None:
-        subprocess.run([sys.executable, '-m', 'pip', 'install', '-q', *options, package], check=True)
+    """Is it there, now?  Looked for by name, not imported."""
+    if importlib.util.find_spec(module.split('.')[0]) is None:
+        out = subprocess.run([sys.executable, '-m', 'pip', 'install', '-q', '--no-input', *options, package],
+                             capture_output=True, text=True)
+        if out.returncode:
+            print(f'{package}: cannot be had: ' + (out.stderr.strip().splitlines() or ['pip failed'])[-1])
+            return False
+        importlib.invalidate_caches()
+    return True
 
 
 def plain(v):
@@ -62,7 +69,7 @@ class StandIn(types.ModuleType):
 
 def mds_stubbed():
     """The reader of mosaicml-streaming without what only its data set needs."""
-    install('mosaicml-streaming', 'streaming', '--no-deps')
+    assert install('mosaicml-streaming', 'streaming', '--no-deps')
     for p in ('pillow:PIL', 'typing_extensions:typing_extensions'):
         install(*p.split(':'))
     where = importlib.util.find_spec('streaming').submodule_search_locations[0]
@@ -85,10 +92,6 @@ def mds_stubbed():
 
 
 def mds():
-    if importlib.util.find_spec('torch') is None:
-        yield from mds_stubbed()
-        return
-    install('mosaicml-streaming', 'streaming')
     from streaming import StreamingDataset
     data = StreamingDataset(local="mds", batch_size=32)
     yield from (data[i] for i in range(len(data)))
@@ -128,6 +131,13 @@ def tfrecord():
 
 
 def megatron():
+    from megatron.core.datasets.indexed_dataset import IndexedDataset
+    for prefix in sorted(p[:-4] for p in glob.glob('bin/*.idx')):
+        data = IndexedDataset(prefix)
+        yield from ({'ids': data[i]} for i in range(len(data)))
+
+
+def megatron_by_hand():
     for prefix in sorted(p[:-4] for p in glob.glob('bin/*.idx')):
         b = open(prefix + '.idx', 'rb').read()
         assert b[:9] == b'MMIDIDX\0\0' and int.from_bytes(b[9:17], 'little') == 1
@@ -152,10 +162,44 @@ def head(path):
     return [json.loads(x) for x in out.splitlines()]
 
 
+# what is asked for: package and module, the reader; in its place
+PEERS = {
+    'mds': ('mosaicml-streaming', 'streaming', mds, mds_stubbed),
+    'webdataset': ('webdataset', 'webdataset', webdataset, None),
+    'npy': ('numpy', 'numpy', npy, None),
+    'tensorflow': ('tensorflow-cpu', 'tensorflow', tensorflow, tfrecord),
+    'megatron': ('megatron-core', 'megatron', megatron, megatron_by_hand),
+}
+
+
+def one(name):
+    """Reads what main has laid here; 2: not by the library itself."""
+    package, module, reader, other = PEERS[name]
+    warnings.simplefilter('ignore')
+    want = head('corpus.tok') if name == 'megatron' else head('samples.tslrec')
+    if name == 'megatron':
+        want = [{'ids': r['ids']} for r in want]
+    rc, why = 0, ''
+    if not install(package, module):
+        why = 'not installed'
+    else:
+        try:
+            got = list(reader(list(want[0])) if reader is npy else reader())
+        except ImportError as e: # there, but it cannot run here
+            why = str(e)
+    if why:
+        print(f'{name}: {package} did not read it: {why}')
+        if other is None:
+            return 2
+        if other is tfrecord and not install('tfrecord', 'tfrecord'):
+            return 2
+        name, got, rc = f'{name}, {other.__name__}', list(other()), 2
+    same(name, got, want)
+    return rc
+
+
 def main():
     os.environ['PATH'] = BIN + ':' + os.environ['PATH']
-    if os.environ.get('TEASEL_PEERS_TENSORFLOW'):
-        install('tensorflow-cpu', 'tensorflow')
     os.chdir(where := tempfile.mkdtemp(prefix='teasel-loaders-'))
     subprocess.run(['bash', '-euo', 'pipefail', '-c', f'''
         zstd -dcq {CORPUS} | sed -n 1,300p >corpus.jsonl
@@ -167,16 +211,21 @@ def main():
         cshard -f npy -o npy --shards={SHARDS} samples.tslrec
         cshard -f tfrecord -o tf --force --shards={SHARDS} samples.tslrec
         cshard -f megatron -o bin --shards={SHARDS} corpus.tok'''], check=True)
-    want = head('samples.tslrec')
-    same('mds', mds(), want)
-    same('webdataset', webdataset(), want)
-    same('npy', npy(list(want[0])), want)
-    if importlib.util.find_spec('tensorflow'):
-        same('tensorflow', tensorflow(), want)
-    else: # both bring the same protobuf messages: one of them at a time
-        same('tfrecord', tfrecord(), want)
-    same('megatron', megatron(), [{'ids': r['ids']} for r in head('corpus.tok')])
+    status, env = 0, dict(os.environ, TF_CPP_MIN_LOG_LEVEL='3', CUDA_VISIBLE_DEVICES='')
+    for name in PEERS:
+        rc = subprocess.run([sys.executable, os.path.join(peer.HERE, 'loaders.py'), '--one', name, BIN], env=env,
+                            stderr=subprocess.PIPE, text=True)
+        if rc.returncode not in (0, 2):
+            print(rc.stderr[-2000:])
+            status = 1
+        elif rc.returncode and not status:
+            status = 2
+        sys.stdout.flush()
     subprocess.run(['rm', '-r', where], check=True)
+    return status
 
 
-main()
+if len(sys.argv) > 1 and sys.argv[1] == '--one':
+    BIN = sys.argv[3]
+    sys.exit(one(sys.argv[2]))
+sys.exit(main())
