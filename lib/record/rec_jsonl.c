@@ -36,7 +36,10 @@ struct reader {
     uint8_t *buf;
     size_t from, to, cap;
     bool ended;
+    bool big; /* a line may have numbers of 2^63 and more */
     struct tsl_schema schema;
+    uint8_t *quoted; /* a line that has them */
+    size_t quoted_cap, nquoted;
     struct cells cells[TSL_COLUMNS_MAX];
     struct tsl_value values[TSL_COLUMNS_MAX];
 };
@@ -52,6 +55,7 @@ static void reader_destroy(void *p)
         tsl_mem_free(r->cells[i].lens);
     }
     tsl_mem_free(r->buf);
+    tsl_mem_free(r->quoted);
     tsl_mem_free(r);
 }
 
@@ -108,6 +112,79 @@ static int next_line(struct reader *r, struct tsl_slice *line, struct tsl_err *e
     }
 }
 
+/* ---- numbers of 2^63 and more: JSON has them, parsers of JSON have not ---- */
+
+/* How such a number is given to the parser: as a string that begins so.  A line's own strings
+ * cannot be taken for one where no number was: nquoted is 0. */
+static const char mark[] = "\\u0001u64:";
+enum { MARK_READ = 5 };
+
+/* Is the run of n digits more than 2^63 - 1, and less than 2^64? */
+static bool is_big(const uint8_t *p, size_t n)
+{
+    return (n == 19 && memcmp(p, "9223372036854775807", 19) > 0) ||
+           (n == 20 && memcmp(p, "18446744073709551615", 20) <= 0 && p[0] != '0');
+}
+
+/* Gives the line those numbers as marked strings. */
+static int quote_big(struct reader *r, struct tsl_slice *line, struct tsl_err *err)
+{
+    const uint8_t *p = line->data, *end = p + line->len, *done = p;
+    size_t n = 0;
+    bool text = false;
+    r->nquoted = 0;
+    while (p < end) {
+        if (*p == '"') {
+            text = !text;
+        } else if (*p == '\\' && text) {
+            p++;
+        } else if (!text && *p >= '0' && *p <= '9') {
+            const uint8_t *begin = p;
+            while (p < end && ((*p >= '0' && *p <= '9') || strchr("+-.eE", *p)))
+                p++;
+            size_t len = (size_t)(p - begin);
+            if (begin > line->data && begin[-1] != '-' && is_big(begin, len)) {
+                size_t plain = (size_t)(begin - done);
+                int rc =
+                    tsl_mem_grow(&r->quoted, &r->quoted_cap,
+                                 n + plain + len + sizeof mark + 2 + (size_t)(end - p), 1,
+                                 "a line", err);
+                if (rc < 0)
+                    return rc;
+                memcpy(r->quoted + n, done, plain);
+                n += plain;
+                n += (size_t)sprintf((char *)r->quoted + n, "\"%s%.*s\"", mark, (int)len,
+                                     (const char *)begin);
+                done = p;
+                r->nquoted++;
+            }
+            continue;
+        }
+        p++;
+    }
+    if (r->nquoted == 0)
+        return 0;
+    memcpy(r->quoted + n, done, (size_t)(end - done));
+    *line = (struct tsl_slice){ r->quoted, n + (size_t)(end - done) };
+    return 0;
+}
+
+/* The number that a marked string is. */
+static bool big_of(const struct reader *r, const struct tsl_jsonval *v, uint64_t *to)
+{
+    struct tsl_slice s;
+    if (!r->nquoted || !tsl_jsonread_str(v, &s) || s.len <= MARK_READ ||
+        memcmp(s.data, "\001u64:", MARK_READ) != 0)
+        return false;
+    *to = 0;
+    for (size_t i = MARK_READ; i < s.len; i++)
+        if (s.data[i] < '0' || s.data[i] > '9')
+            return false;
+    for (size_t i = MARK_READ; i < s.len; i++)
+        *to = *to * 10 + (uint64_t)(s.data[i] - '0');
+    return true;
+}
+
 /* ---- columns from values ---- */
 
 static bool is_bytes(const struct tsl_jsonval *v)
@@ -116,8 +193,11 @@ static bool is_bytes(const struct tsl_jsonval *v)
            tsl_jsonread_kind(tsl_jsonread_get(v, "base64")) == TSL_JSON_STRING;
 }
 
-static enum tsl_dtype type_of(const struct tsl_jsonval *v)
+static enum tsl_dtype type_of(const struct reader *r, const struct tsl_jsonval *v)
 {
+    uint64_t big;
+    if (big_of(r, v, &big))
+        return TSL_U64;
     switch (tsl_jsonread_kind(v)) {
     case TSL_JSON_INT: return TSL_I64;
     case TSL_JSON_DOUBLE: return TSL_F64;
@@ -133,14 +213,16 @@ static int add_column(struct reader *r, const char *name, const struct tsl_jsonv
     char where[600];
     snprintf(where, sizeof where, "%s: line %" PRIu64, r->src.file.name, r->line);
     if (tsl_jsonread_kind(v) != TSL_JSON_ARRAY)
-        return tsl_schema_take(&r->schema, name, type_of(v), false, 0, NULL, where, err);
+        return tsl_schema_take(&r->schema, name, type_of(r, v), false, 0, NULL, where,
+                               err);
     size_t n = tsl_jsonread_size(v);
-    enum tsl_dtype t = n ? type_of(tsl_jsonread_at(v, 0)) : TSL_I64;
+    enum tsl_dtype t = n ? type_of(r, tsl_jsonread_at(v, 0)) : TSL_I64;
     for (size_t i = 1; i < n; i++) {
-        enum tsl_dtype u = type_of(tsl_jsonread_at(v, i));
+        enum tsl_dtype u = type_of(r, tsl_jsonread_at(v, i));
         if (u != t)
-            t = (u == TSL_I64 && t == TSL_F64) || (u == TSL_F64 && t == TSL_I64)
-                    ? TSL_F64
+            t = (u == TSL_I64 && t == TSL_F64) || (u == TSL_F64 && t == TSL_I64) ? TSL_F64
+                : (u == TSL_I64 && t == TSL_U64) || (u == TSL_U64 && t == TSL_I64)
+                    ? TSL_U64
                     : TSL_JSON;
     }
     return tsl_schema_take(&r->schema, name, t, true, 0, NULL, where, err);
@@ -261,8 +343,8 @@ static bool fits(enum tsl_dtype t, int64_t i)
     }
 }
 
-static int add_number(struct cells *c, enum tsl_dtype t, const struct tsl_jsonval *v,
-                      struct tsl_err *err)
+static int add_number(const struct reader *r, struct cells *c, enum tsl_dtype t,
+                      const struct tsl_jsonval *v, struct tsl_err *err)
 {
     int64_t i = 0;
     double d = 0;
@@ -279,6 +361,11 @@ static int add_number(struct cells *c, enum tsl_dtype t, const struct tsl_jsonva
             return add_bytes(c, &h, 2, err);
         return t == TSL_F32 ? add_bytes(c, &f, 4, err) : add_bytes(c, &d, 8, err);
     }
+    uint64_t big;
+    if (t == TSL_U64 && big_of(r, v, &big)) {
+        c->n++;
+        return add_bytes(c, &big, 8, err);
+    }
     if (tsl_jsonread_bool(v, &b))
         i = b;
     else if (!tsl_jsonread_int(v, &i))
@@ -289,14 +376,20 @@ static int add_number(struct cells *c, enum tsl_dtype t, const struct tsl_jsonva
     return add_bytes(c, &i, tsl_dtype_bytes(t), err); /* little-endian: its low bytes */
 }
 
-static int add_value(struct cells *c, enum tsl_dtype t, const struct tsl_jsonval *v,
-                     struct tsl_err *err)
+static int add_value(const struct reader *r, struct cells *c, enum tsl_dtype t,
+                     const struct tsl_jsonval *v, struct tsl_err *err)
 {
     struct tsl_slice s;
+    uint64_t big;
     switch (t) {
-    case TSL_STR: return tsl_jsonread_str(v, &s) ? add_string(c, s, err) : TSL_EFORMAT;
+    case TSL_STR:
+        if (big_of(r, v, &big))
+            return TSL_EFORMAT;
+        return tsl_jsonread_str(v, &s) ? add_string(c, s, err) : TSL_EFORMAT;
     case TSL_BYTES: return is_bytes(v) ? add_base64(c, v, err) : TSL_EFORMAT;
     case TSL_JSON: {
+        if (r->nquoted) /* it may be in here, and would come out as a string */
+            return TSL_EFORMAT;
         char *text = tsl_jsonread_text(v, err);
         if (!text)
             return TSL_ENOMEM;
@@ -304,24 +397,25 @@ static int add_value(struct cells *c, enum tsl_dtype t, const struct tsl_jsonval
         tsl_mem_free(text);
         return rc;
     }
-    default: return add_number(c, t, v, err);
+    default: return add_number(r, c, t, v, err);
     }
 }
 
 /* The numbers of arrays in arrays, one after the other. */
-static int add_nested(struct cells *c, const struct tsl_column *column, uint32_t dim,
+static int add_nested(const struct reader *r, struct cells *c,
+                      const struct tsl_column *column, uint32_t dim,
                       const struct tsl_jsonval *v, struct tsl_err *err)
 {
     if (dim == column->ndims && column->count)
-        return add_value(c, column->type, v, err);
+        return add_value(r, c, column->type, v, err);
     size_t n = tsl_jsonread_size(v);
     if (tsl_jsonread_kind(v) != TSL_JSON_ARRAY ||
         (column->count && n != column->dims[dim]))
         return TSL_EFORMAT;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = column->count ? add_nested(c, column, dim + 1, tsl_jsonread_at(v, i), err)
-                           : add_value(c, column->type, tsl_jsonread_at(v, i), err);
+        rc = column->count ? add_nested(r, c, column, dim + 1, tsl_jsonread_at(v, i), err)
+                           : add_value(r, c, column->type, tsl_jsonread_at(v, i), err);
     return rc;
 }
 
@@ -338,7 +432,7 @@ static int read_cells(struct reader *r, const struct tsl_jsonval *root,
         if (!v && column->count)
             return bad(r, column->name, "this member is missing", err);
         struct tsl_err why = { 0 };
-        int rc = v ? add_nested(c, column, 0, v, &why) : 0;
+        int rc = v ? add_nested(r, c, column, 0, v, &why) : 0;
         if (rc < 0)
             return why.code
                        ? tsl_err_pass(err, &why)
@@ -364,7 +458,9 @@ static int parse(struct reader *r, struct tsl_slice line, struct tsl_jsonread **
     char where[600];
     snprintf(where, sizeof where, "%s: record %" PRIu64 ", at line %" PRIu64,
              r->src.file.name, r->number, r->line);
-    int rc = tsl_jsonread_parse(doc, line, where, err);
+    int rc = r->big ? quote_big(r, &line, err) : 0;
+    if (rc == 0)
+        rc = tsl_jsonread_parse(doc, line, where, err);
     if (rc == 0 && tsl_jsonread_kind(tsl_jsonread_root(*doc)) != TSL_JSON_OBJECT) {
         tsl_jsonread_destroy(*doc);
         rc = tsl_err_set(err, TSL_EFORMAT, "%s: no object", where);
@@ -380,6 +476,7 @@ static int first_line(struct reader *r, struct tsl_err *err)
     int rc = next_line(r, &line, err);
     if (rc <= 0)
         return rc;
+    r->big = true;
     rc = parse(r, line, &doc, err);
     if (rc < 0)
         return rc;
@@ -410,6 +507,9 @@ static int reader_open(void **out, struct tsl_rechead *head, const char *path,
         reader_destroy(r);
         return rc;
     }
+    r->big = false;
+    for (size_t i = 0; i < r->schema.ncolumns; i++)
+        r->big |= r->schema.columns[i].type == TSL_U64;
     head->schema = r->schema;
     *out = r;
     return 0;

@@ -216,7 +216,7 @@ def main():
         rc = subprocess.run([sys.executable, os.path.join(peer.HERE, 'loaders.py'), '--one', name, BIN], env=env,
                             stderr=subprocess.PIPE, text=True)
         if rc.returncode not in (0, 2):
-            print(rc.stderr[-2000:])
+            print(f'{name}: exit status {rc.returncode}:', rc.stderr[-4000:])
             status = 1
         elif rc.returncode and not status:
             status = 2

@@ -101,6 +101,45 @@ static void columns_are_those_of_the_first_line(void **state)
     tsl_recreader_destroy(r);
 }
 
+static void numbers_of_64_bits_come_back(void **state)
+{
+    (void)state;
+    struct tsl_recreader *r;
+    struct tsl_record rec;
+    struct tsl_err err = { 0 };
+    /* strings are strings, whatever they look like */
+    assert_ok(open_text("{\"a\":18446744073709551615,\"s\":\"9223372036854775808\\\"\","
+                        "\"l\":[1,9223372036854775808],\"i\":-9223372036854775808}\n"
+                        "{\"a\":0,\"s\":\"\\u0001u64:1\",\"l\":[],"
+                        "\"i\":9223372036854775807}",
+                        NULL, &r, &err),
+              &err);
+    const struct tsl_schema *s = &tsl_recreader_head(r)->schema;
+    assert_int_equal(s->columns[0].type, TSL_U64);
+    assert_int_equal(s->columns[1].type, TSL_STR);
+    assert_int_equal(s->columns[2].type, TSL_U64);
+    assert_int_equal(s->columns[3].type, TSL_I64);
+    assert_int_equal(tsl_recreader_next(r, &rec, &err), 1);
+    assert_true(*(const uint64_t *)rec.values[0].data == UINT64_MAX);
+    assert_memory_equal(rec.values[1].data, "9223372036854775808\"", 20);
+    assert_true(((const uint64_t *)rec.values[2].data)[0] == 1);
+    assert_true(((const uint64_t *)rec.values[2].data)[1] == UINT64_C(1) << 63);
+    assert_true(*(const int64_t *)rec.values[3].data == INT64_MIN);
+    assert_int_equal(tsl_recreader_next(r, &rec, &err), 1);
+    assert_memory_equal(rec.values[1].data, "\1u64:1", 6);
+    assert_int_equal(tsl_recreader_next(r, &rec, &err), 0);
+    tsl_recreader_destroy(r);
+    /* 2^64, and one in a value that is kept as JSON */
+    assert_err(open_text("{\"a\":18446744073709551616}", NULL, &r, &err), TSL_EFORMAT,
+               &err, "line 1");
+    assert_ok(open_text("{\"a\":9223372036854775808,\"o\":{}}\n"
+                        "{\"a\":1,\"o\":{\"k\":9223372036854775808}}",
+                        NULL, &r, &err),
+              &err);
+    assert_err(tsl_recreader_next(r, &rec, &err), TSL_EFORMAT, &err, "line 1: o");
+    tsl_recreader_destroy(r);
+}
+
 static void what_is_wrong_is_told_with_its_line(void **state)
 {
     (void)state;
@@ -154,7 +193,7 @@ static void numbers_outside_of_their_type_are_refused(void **state)
         { TSL_I16, "-32768", "32767", "-32769", "32768" },
         { TSL_U32, "0", "4294967295", "-1", "4294967296" },
         { TSL_I32, "-2147483648", "2147483647", "-2147483649", "2147483648" },
-        { TSL_U64, "0", "9223372036854775807", "-1", "9223372036854775808" },
+        { TSL_U64, "0", "18446744073709551615", "-1", "18446744073709551616" },
         { TSL_I64, "-9223372036854775808", "9223372036854775807", "-9223372036854775809",
           "9223372036854775808" },
         { TSL_BIT, "0", "1", "-1", "2" },
@@ -254,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_type_comes_back_with_its_schema),
         TEST(columns_are_those_of_the_first_line),
+        TEST(numbers_of_64_bits_come_back),
         TEST(what_is_wrong_is_told_with_its_line),
         TEST(numbers_outside_of_their_type_are_refused),
         TEST(a_line_beyond_the_memory_is_refused),
