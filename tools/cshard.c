@@ -15,6 +15,8 @@
 #define TSL_VERSION "0.1"
 #endif
 
+enum { MOST_THREADS = 256 };
+
 static struct {
     const char *format, *from, *output, *name, *layout, *compress, *stats, *progress;
     uint64_t shards, rows, bytes, memory, nthreads, epoch, predictions, length;
@@ -72,7 +74,10 @@ static const struct cli_opt opts[] = {
       "a quarter of what this process may use",
       NULL, false },
     { 'j', "threads", "N", CLI_COUNT, &given.nthreads,
-      "as in the other tools; cshard works on one thread", NULL, false },
+      "threads that pack files which are compressed as a whole\n(jsonl, tfrecord, "
+      "webdataset); all else works on one, and one\nmore puts bytes into files; default: "
+      "1",
+      NULL, false },
     { .kind = CLI_TEXT, .help = "Telling:" },
     { 'q', "quiet", NULL, CLI_FLAG, &given.quiet,
       "no progress unless --progress=always, no closing line", NULL, false },
@@ -197,6 +202,8 @@ int main(int argc, char **argv)
         .npaths = n ? n : 1,
         .input_format = given.from,
         .memory = given.memory,
+        .nthreads =
+            given.nthreads < MOST_THREADS ? (unsigned)given.nthreads : MOST_THREADS,
         .set = { .dir = given.output,
                  .name = given.name,
                  .shards = given.shards,
