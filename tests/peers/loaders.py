@@ -134,7 +134,7 @@ def megatron():
     from megatron.core.datasets.indexed_dataset import IndexedDataset
     for prefix in sorted(p[:-4] for p in glob.glob('bin/*.idx')):
         data = IndexedDataset(prefix)
-        yield from ({'ids': data[i]} for i in range(len(data)))
+        yield from ({'ids': data[i].copy()} for i in range(len(data))) # its arrays are views of a map that it closes
 
 
 def megatron_by_hand():
