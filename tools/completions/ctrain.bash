@@ -28,6 +28,9 @@ _ctrain() {
     --batch | --accumulate | --seq-length | --steps | --lr | --beta1 | --beta2 | --eps) ;;
     --weight-decay | --clip | --ema | --lookahead | --group | --baseline | --seed) ;;
     --save-every | --keep | --keep-every | --log-every | --eval-every | --eval-batches) ;;
+    --batches | --length | --temperature | --top-k | --top-p | --beam | --samples | --top) ;;
+    --pattern) COMPREPLY=($(compgen -W 'r50k cl100k o200k' -- "$cur")) ;;
+    --rules) COMPREPLY=($(compgen -W 'hf google bert4keras' -- "$cur")) ;;
     --initializer-range | --memory | --threads) ;;
     *)
         if [[ $cur == -* ]]; then
@@ -38,7 +41,9 @@ _ctrain() {
                 --eps= --weight-decay= --clip= --ema= --lookahead= --group= --baseline= --dtype=
                 --seed= -o --resume --force --save-every= --keep= --keep-every= --log-every=
                 --eval= --eval-every= --eval-batches= --memory= --threads= --quiet
-                --verbose --progress= --stats= --explain --profile --help --version' -- "$cur"))
+                --verbose --progress= --stats= --explain --profile --help --version
+                --batches= --baselines= --vocab= --pattern= --lowercase --cased --rules= --json
+                --length= --temperature= --top-k= --top-p= --beam= --samples= --next --top=' -- "$cur"))
             [[ ${COMPREPLY-} == *= ]] && compopt -o nospace
         else
             COMPREPLY=($(compgen -f -- "$cur"))

@@ -28,6 +28,11 @@ for option in layers hidden heads intermediate vocab-size batch seq-length accum
     refuses "$option: 4294967297 is not a whole number from 1" -- \
         ctrain --data=s.tslrec -n 5 "--$option=4294967297"
 done
+for option in length top-k beam samples; do
+    refuses "$option: 0 is not a whole number from 1" -- ctrain sample -V vocab.txt run a "--$option=0"
+done
+refuses "top: 0 is not a whole number" -- ctrain fill -V vocab.txt run a --top=0
+refuses "batches: 0 is not a whole number" -- ctrain eval run --data=s.tslrec --batches=0
 mkdir empty
 refuses 'model.safetensors' -- ctrain --data=s.tslrec -n 5 --init=empty
 refuses 'is a file, not the folder of a run' -- ctrain --data=s.tslrec -n 5 -o s.tslrec
