@@ -1,14 +1,14 @@
 /* kernels_avx512.c - the kernels, for processors with AVX-512. */
+#include "tensor/kernels_tables.h"
+
+#ifdef __x86_64__ /* elsewhere the bodies would be functions that nobody calls */
 #include "tensor/adapt_body.h"
 #include "tensor/attention_body.h"
 #include "tensor/elementwise_body.h"
-#include "tensor/kernels_tables.h"
+#include "tensor/gemm_body.h"
 #include "tensor/rows_body.h"
 #include "tensor/simd.h"
 #include "tensor/step_body.h"
-
-#ifdef __x86_64__
-#include "tensor/gemm_body.h"
 
 const struct tsl_kernels tsl_kernels_avx512 = {
     .name = "avx512",
