@@ -82,8 +82,8 @@ static void what_is_decoded_is_the_text_again(void **state)
 {
     static const enum tsl_spm_algorithm hows[] = { TSL_SPM_UNIGRAM, TSL_SPM_BPE };
     static const char *const texts[] = { "ab a b", "bbab", "",
-                                         "a \xe4\xb8\xad"
-                                         "b" };
+                                         ("a \xe4\xb8\xad"
+                                          "b") };
     (void)state;
     for (size_t h = 0; h < 2; h++) {
         struct tsl_spm *m = small(hows[h], true);

@@ -23,8 +23,8 @@ static const char *const byte_tokens[] = { "<|endoftext|>",
                                            "1",
                                            "\xc4\xa0",
                                            "ab",
-                                           "\xc4\xa0"
-                                           "ab",
+                                           ("\xc4\xa0"
+                                            "ab"),
                                            "11",
                                            "111",
                                            "\"" };

@@ -118,8 +118,8 @@ static void wordpiece_is_two_files(void **state)
 static const char *const spm[] = { "<unk>",
                                    "<s>",
                                    "@@",
-                                   "\xe2\x96\x81"
-                                   "a",
+                                   ("\xe2\x96\x81"
+                                    "a"),
                                    "b",
                                    "a",
                                    "\xe2\x96\x81" };

@@ -358,7 +358,7 @@ static void a_cut_file_is_an_error(void **state)
 /* A flipped bit may leave a header that is good: in a name, or of a shape with as many numbers. */
 static void damage_is_an_error_or_another_file(void **state)
 {
-    size_t n, nerrors = 0;
+    size_t n, ntried = 0, nerrors = 0;
     uint8_t *p = fixture_get("train/bert/batch.safetensors", &n);
     size_t head = 8 + (size_t)tsl_load64(p);
     (void)state;
@@ -369,11 +369,12 @@ static void damage_is_an_error_or_another_file(void **state)
             put_anew(p, n);
             int rc = read_all(&err);
             p[k] ^= (uint8_t)(1 << bit);
+            ntried++;
             nerrors += rc < 0;
             assert_true(rc == 0 || (rc == TSL_EFORMAT && err.code == rc && err.msg[0]));
             assert_true(k >= 8 || rc < 0);
         }
-    assert_true(nerrors > head); /* of eight times as many */
+    assert_true(nerrors > ntried / 8);
     free(p);
 }
 
