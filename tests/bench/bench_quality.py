@@ -4,8 +4,8 @@
 
 Each file has a line of JSON a step with "loss" (and "mlm_loss").  Writes one page with both curves
 and their difference, and prints what it came to.  Smoothed: the mean over a window of steps, of
-both runs the same ones; a fiftieth of the run, 50 at least.  Exit status 1: somewhere the smoothed
-losses differ by half a per cent or more.
+both runs the same ones: a fiftieth of the run, or 50 where that is more, but no more than a fifth.
+Exit status 1: somewhere the smoothed losses differ by half a per cent or more.
 """
 import html
 import json
@@ -84,7 +84,7 @@ the same batches in the same order and the same learning rates.</p>
 def main(ours, peer, out, *said):
     a, b = losses(ours, "loss"), losses(peer, "loss")
     steps = min(len(a), len(b))
-    window = max(min(50, steps), steps // 50)
+    window = max(1, min(50, steps // 5), steps // 50)
     if not steps or not all(map(math.isfinite, a[:steps] + b[:steps])):
         sys.exit("bench_quality: losses are missing or not finite")
     a, b = a[:steps], b[:steps]
