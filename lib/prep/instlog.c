@@ -6,8 +6,8 @@
 #include "base/mem.h"
 
 enum {
-    BLOCK_BITS = 20,
-    HEAD_BYTES = 64 /* more than seven numbers and a byte can take */
+    BLOCK_BITS = 24, /* touched as it fills; large pages, as it is read in any order */
+    HEAD_BYTES = 64  /* more than seven numbers and a byte can take */
 };
 
 /* an instance's first bits */
@@ -50,7 +50,7 @@ void tsl_instlog_destroy(struct tsl_instlog *log)
     if (!log)
         return;
     for (size_t i = 0; i < log->nblocks; i++)
-        tsl_mem_free(log->blocks[i]);
+        tsl_pages_unmap(log->blocks[i], log->block_bytes);
     tsl_mem_free(log->blocks);
     tsl_mem_free(log->order);
     tsl_mem_free(log);
@@ -99,9 +99,10 @@ static int new_block(struct tsl_instlog *l, struct tsl_err *err)
     if (tsl_mem_grow(&l->blocks, &l->cap_blocks, l->nblocks + 1, sizeof *l->blocks,
                      "a log of instances", err) < 0)
         return TSL_ENOMEM;
-    uint8_t *block = tsl_mem_resize(NULL, l->block_bytes, 1, "a log of instances", err);
+    uint8_t *block = tsl_pages_map(l->block_bytes, "a log of instances", err);
     if (!block)
         return TSL_ENOMEM;
+    tsl_pages_want_huge(block, l->block_bytes);
     l->blocks[l->nblocks++] = block;
     l->used = 0;
     return 0;
@@ -145,8 +146,8 @@ uint64_t tsl_instlog_count(const struct tsl_instlog *l)
 
 uint64_t tsl_instlog_bytes(const struct tsl_instlog *l)
 {
-    return (uint64_t)l->nblocks * l->block_bytes + l->cap * sizeof *l->order +
-           l->cap_blocks * sizeof *l->blocks;
+    uint64_t full = l->nblocks ? (l->nblocks - 1) * (uint64_t)l->block_bytes : 0;
+    return full + l->used + l->cap * sizeof *l->order + l->cap_blocks * sizeof *l->blocks;
 }
 
 uint64_t *tsl_instlog_order(struct tsl_instlog *l)

@@ -8,7 +8,7 @@
  * bytes and one to two for each masked place, so 40 for 128 tokens and 8 more for the
  * place in the order.
  *
- * Order: the caller's.  Memory: as above; blocks of 1 MiB.
+ * Order: the caller's.  Memory: as above; mapped 16 MiB at a time.
  * Threads: reading (at) may be done by many, each with documents and a sample of its
  *   own; writing by one. */
 #ifndef TSL_INSTLOG_H
