@@ -10,7 +10,13 @@
 
 /* Parts of the chains, and what is packed at a time.  A panel of a (8 rows of 256 floats) is to
  * stay in the first level of caches, panels of b and what of a is packed in the second. */
-enum { LINES_FEW = 8, LINES_MAX = 256, B_FLOATS = 128 << 10, A_FLOATS = 64 << 10 };
+enum {
+    LINES_FEW = 8,
+    LINES_MAX = 256,
+    B_FLOATS = 128 << 10,
+    A_FLOATS = 64 << 10,
+    C_FLOATS = 128 << 10 /* of an item, where its parts come back to it */
+};
 
 /* Products of fewer multiply-adds have chains of LINES_FEW, at the cost of a tenth of a
  * millisecond at most.  Gradients of models with 32 numbers a token are then off by 3.7e-7 of their
@@ -110,6 +116,8 @@ static void plan_parts(struct plan *p, const struct tsl_gemm *g, size_t nbatch,
             p->rows = rows;
             p->cols = cols;
         }
+    if (p->nlines > 1)
+        p->rows = size_min(p->rows, round_up(size_max(1, C_FLOATS / p->cols), height));
     p->row_parts = div_up(g->m, p->rows);
     p->col_parts = div_up(g->n, p->cols);
 }

@@ -1,10 +1,11 @@
 /* bench_gemm - products of matrices in the shapes that models have.
- *   bench_gemm [--peer] [--cpu] [--only WORD] [--rounds N] [--threads N]
+ *   bench_gemm [--peer] [--cpu] [--cold] [--only WORD] [--rounds N] [--threads N]
  * Told are GF/s, the best of some rounds, and the share of what a loop of nothing but
  * multiply-adds gives on as many threads, measured in turn with each round; with --peer,
  * OpenBLAS's cblas_sgemm in turn as well, where libopenblas.so.0 can be loaded.  --cpu takes the
  * processors' time for the clock's, for machines that are not left alone: of several threads
- * it does not see that one waits. */
+ * it does not see that one waits.  --cold takes other a and c each time, as many as caches do not
+ * hold: so it is in a step. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #include "tensor/gemm.h"
 #include "tensor/kernels.h"
 
-static bool by_cpu;
+static bool by_cpu, cold;
 static unsigned sharers = 1; /* threads that work while time passes */
 
 static double now(void)
@@ -171,7 +172,9 @@ static void measure(const struct shape *s, struct tsl_pool *pool, unsigned nthre
                     unsigned rounds)
 {
     size_t na = s->m * s->k, nb = s->k * s->n, nc = s->m * s->n;
-    float *a = numbers(na), *b = numbers(nb), *c = numbers(nc);
+    enum { COLD = 256 << 20 };
+    size_t sets = cold ? COLD / (4 * (na + nc)) + 1 : 1;
+    float *a = numbers(sets * na), *b = numbers(nb), *c = numbers(sets * nc);
     struct tsl_gemm g = { .m = s->m, .n = s->n, .k = s->k, .a = a, .b = b, .c = c };
     g.a_row = s->a == 't' ? 1 : (ptrdiff_t)s->k;
     g.a_col = s->a == 't' ? (ptrdiff_t)s->m : 1;
@@ -182,14 +185,17 @@ static void measure(const struct shape *s, struct tsl_pool *pool, unsigned nthre
     size_t room = tsl_gemm_scratch_bytes(&g, nthreads);
     float *scratch = numbers(room / sizeof *scratch + 1);
     double flops = 2e-9 * (double)s->m * (double)s->n * (double)s->k;
-    unsigned times = (unsigned)(.2 / flops) + 1;
+    unsigned times = (unsigned)((cold ? 20 : .2) / flops) + 1;
     double ours = 1e9, theirs = 1e9, top = 0;
     for (unsigned r = 0; r < rounds; r++) {
         double t = peak(pool, nthreads);
         top = t > top ? t : top;
         t = now();
-        for (unsigned i = 0; i < times; i++)
+        for (unsigned i = 0; i < times; i++) {
+            g.a = a + i % sets * na;
+            g.c = c + i % sets * nc;
             tsl_gemm_run(&g, pool, scratch);
+        }
         ours = least(ours, (now() - t) / times);
         if (!peer)
             continue;
@@ -205,9 +211,9 @@ static void measure(const struct shape *s, struct tsl_pool *pool, unsigned nthre
         printf("   peer %8.1f %5.1f %%", flops / theirs, 100 * flops / theirs / top);
     printf("   peak %.0f\n", top);
     fflush(stdout);
-    tsl_pages_unmap(a, na * sizeof *a);
+    tsl_pages_unmap(a, sets * na * sizeof *a);
     tsl_pages_unmap(b, nb * sizeof *b);
-    tsl_pages_unmap(c, nc * sizeof *c);
+    tsl_pages_unmap(c, sets * nc * sizeof *c);
     tsl_pages_unmap(scratch, (room / sizeof *scratch + 1) * sizeof *scratch);
 }
 
@@ -233,6 +239,8 @@ int main(int argc, char **argv)
             find_peer();
         else if (!strcmp(argv[i], "--cpu"))
             by_cpu = true;
+        else if (!strcmp(argv[i], "--cold"))
+            cold = true;
         else if (!strcmp(argv[i], "--only") && i + 1 < argc)
             only = argv[++i];
         else if (!strcmp(argv[i], "--rounds") && i + 1 < argc)
