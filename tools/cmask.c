@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "cli_progress.h"
 #include "cli_run.h"
+#include "cmask_scope.h"
 #include "cmask_synonyms.h"
 #include "cmask_vocab.h"
 #include "io/file.h"
@@ -32,11 +33,14 @@ static struct {
     bool positions, roll, separator, drop_last;
     bool dynamic, whole_word, favor_longer, permute, python2, cut_words, draw_specials;
     bool across, quiet, verbose, join, independent;
-} given = { .length = UINT64_MAX,
+} given = { .overlap = UINT64_MAX,
+            .sentinels = UINT64_MAX,
+            .length = UINT64_MAX,
             .dupes = UINT64_MAX,
             .predictions = UINT64_MAX,
             .ngram = UINT64_MAX,
             .copies = UINT64_MAX,
+            .epoch = UINT64_MAX,
             .np_seed = UINT64_MAX };
 
 #define OPT(letter, name, arg, kind, to, help)                                           \
@@ -341,14 +345,14 @@ static int spans(struct tsl_maskjob_opts *o, const struct tsl_special_ids *x,
     uint64_t sentinel = x->vocab_size - 1;
     double mean;
     int64_t eos = x->eos >= 0 ? x->eos : x->sep;
-    if (given.sentinel && !tsl_parse_u64(given.sentinel, &sentinel, NULL))
-        return tsl_err_set(err, TSL_EUSAGE, "invalid --sentinel: %s",
-                           tsl_quote(given.sentinel).s);
+    if (given.sentinel &&
+        (!tsl_parse_u64(given.sentinel, &sentinel, NULL) || sentinel >= x->vocab_size))
+        return tsl_err_set(err, TSL_EUSAGE, "invalid --sentinel: %s (ids are below %u)",
+                           tsl_quote(given.sentinel).s, x->vocab_size);
     *s = strcmp(o->objective, "ul2") == 0 ? tsl_span_ul2(x->vocab_size, eos, -1, -1, -1)
                                           : tsl_span_t5(x->vocab_size, eos);
     s->sentinel = (uint32_t)sentinel;
-    if (given.sentinels)
-        s->nsentinels = (uint32_t)given.sentinels;
+    s->nsentinels = count(given.sentinels, s->nsentinels, "sentinels", x->vocab_size);
     s->roll = given.roll;
     s->denoisers[0].density = share("noise", given.noise, s->denoisers[0].density);
     if (given.mean_span) {
@@ -392,8 +396,8 @@ static int specials_known(struct tsl_maskjob_opts *o, const struct tsl_special_i
             "id separates documents");
     o->pack.tokens_max =
         count(given.length, o->pack.tokens_max, "seq-length", TSL_SAMPLE_TOKENS_MAX - 16);
-    if (given.overlap)
-        o->pack.overlap = (uint32_t)given.overlap;
+    o->pack.overlap =
+        count(given.overlap, o->pack.overlap, "overlap", TSL_SAMPLE_TOKENS_MAX);
     o->pack.positions = given.positions;
     o->pack.drop_last = given.drop_last;
     if (obj->denoise == TSL_DENOISE_PREFIX)
@@ -402,11 +406,12 @@ static int specials_known(struct tsl_maskjob_opts *o, const struct tsl_special_i
                                : tsl_unilm_prefix();
     if (obj->denoise == TSL_DENOISE_UNILM)
         o->denoise.unilm = tsl_unilm_defaults();
-    if (obj->denoise == TSL_DENOISE_PLM && !given.unit) {
+    if (obj->denoise == TSL_DENOISE_PLM && !given.unit && !given.whole_word) {
         struct tsl_mlm_opts xlnet = tsl_plm_xlnet(x);
         if (given.mask_prob)
             xlnet.rate = o->denoise.mlm.rate;
         xlnet.masks_max = o->denoise.mlm.masks_max;
+        xlnet.across_specials = o->denoise.mlm.across_specials;
         o->denoise.mlm = xlnet;
     }
     return obj->denoise == TSL_DENOISE_SPAN ? spans(o, x, err) : 0;
@@ -452,13 +457,8 @@ static void keyed(struct tsl_maskjob_opts *o, const struct objective *obj)
     } else {
         o->kind = TSL_MASKJOB_PACK;
     }
-    if (given.pack && obj->of != OF_PACKS)
-        cli_misuse(true, "--pack is not of %s", obj->name);
     if (given.pack && strcmp(given.pack, "bestfit") == 0)
         o->kind = TSL_MASKJOB_BESTFIT; /* said before the input is opened */
-    if (given.window && obj->of != OF_PAIRS)
-        cli_misuse(true, "--window is of nsp and sop, which draw partners, not of %s",
-                   obj->name);
     o->specials_known = specials_known;
 }
 
@@ -472,8 +472,24 @@ static void compat_albert(struct tsl_maskjob_opts *o, const struct cmask_vocab *
     a->favor_longer = given.favor_longer;
     a->permute = given.permute;
     a->random_next = strcmp(o->objective, "nsp") == 0;
-    a->np_seed =
-        given.np_seed == UINT64_MAX ? (uint32_t)a->pair.seed : (uint32_t)given.np_seed;
+    a->np_seed = count(given.np_seed, (uint32_t)a->pair.seed, "np-seed", UINT32_MAX);
+}
+
+/* What has no meaning without another option. */
+static void combinations(const struct objective *obj)
+{
+    const char *unit = given.unit ? given.unit : "token";
+    const char *pack = given.pack ? given.pack : obj->pack;
+    if (given.copies != UINT64_MAX && given.dynamic)
+        cli_misuse(true, "--static and --dynamic: only one");
+    if (given.ngram != UINT64_MAX && !given.compat && strcmp(unit, "ngram") != 0)
+        cli_misuse(true, "--ngram is of --unit=ngram and --compat=albert");
+    if (given.overlap != UINT64_MAX && pack && strcmp(pack, "stream") != 0)
+        cli_misuse(true, "--overlap is of --pack=stream");
+    if (given.drop_last && pack && strcmp(pack, "stream") != 0)
+        cli_misuse(true, "--drop-last is of --pack=stream");
+    if (given.predictions == 0 && !given.compat)
+        cli_misuse(true, "--max-predictions=0 masks nothing");
 }
 
 /* What the objective and --compat ask for. */
@@ -491,21 +507,16 @@ static void recipe(struct tsl_maskjob_opts *o, const char *name,
         cli_misuse(true, "--compat=albert makes sop (or mlm, the same), or nsp");
     if (compat == 3 && !electra)
         cli_misuse(true, "--compat=electra makes electra");
-    if (compat && (given.copies != UINT64_MAX || given.dynamic))
-        cli_misuse(true,
-                   "--compat writes what the script writes: --static and --dynamic are "
-                   "of the other recipes");
-    if (given.copies != UINT64_MAX && given.dynamic)
-        cli_misuse(true, "--static and --dynamic: only one");
-    if ((given.synonyms || given.independent) &&
-        (compat ||
-         (obj->denoise != TSL_DENOISE_MLM && obj->denoise != TSL_DENOISE_UNILM)))
-        cli_misuse(true, "--synonyms and --independent are of mlm, nsp, sop and unilm, "
-                         "without --compat");
+    cmask_scope_check(opts, compat ? given.compat : obj->name, compat > 0);
+    combinations(obj);
     masks(&o->denoise.mlm, similar);
     o->seed = seed(0);
+    if (given.copies == 0)
+        cli_misuse(true, "--static=0 writes nothing: --dynamic is what is not masked");
     o->copies = count(given.copies, 0, "static", 1 << 20);
-    o->epoch = given.epoch;
+    if (given.epoch != UINT64_MAX && given.epoch > INT64_MAX)
+        cli_misuse(true, "--epoch: at most %" PRId64, INT64_MAX);
+    o->epoch = given.epoch == UINT64_MAX ? 0 : given.epoch;
     if (compat == 1) {
         o->kind = TSL_MASKJOB_COMPAT_BERT;
         o->bert = tsl_compat_bert_defaults();
