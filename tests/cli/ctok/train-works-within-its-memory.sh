@@ -8,5 +8,4 @@ diff -r small large
 ! grep -q '"sorted_runs": 0' s.json
 [[ $(ls -A | wc -l) == 4 ]]
 refuses 'MiB of memory are too little' -- ctok train --model=bpe --size=600 -m 1M -o d in
-refuses memory 'min-count' -- ctok train --model=unigram --size=600 -m 12M -j 1 -o d in
 [[ ! -e d ]]
