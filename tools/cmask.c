@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/key.h"
+#include "base/mem.h"
 #include "base/parse.h"
 #include "base/quote.h"
 #include "cli.h"
@@ -168,7 +169,8 @@ static const struct cli_opt opts[] = {
         "no progress unless --progress=always, no closing line"),
     OPT('v', "verbose", NULL, CLI_FLAG, &given.verbose,
         "tell what was done in a closing line"),
-    OPT(0, "stats", "FILE", CLI_STR, &given.stats, "write counts to FILE, as JSON"),
+    OPT(0, "stats", "FILE", CLI_STR, &given.stats,
+        "write counts and the recipe to FILE, as JSON"),
     OPT(0, "progress", "WHEN", CLI_STR, &given.progress,
         "auto (on a terminal, after a second), always, never;\n"
         "SIGUSR1 asks for a line at any time"),
@@ -272,9 +274,10 @@ static void masks(struct tsl_mlm_opts *m, const struct cmask_synonyms *similar)
     }
 }
 
-static void compat_pair(struct tsl_compat_pair_opts *b, const struct cmask_vocab *v)
+static void compat_pair(struct tsl_compat_pair_opts *b, uint64_t seed,
+                        const struct cmask_vocab *v)
 {
-    b->seed = seed(b->seed);
+    b->seed = seed;
     b->tokens_max = count(given.length, b->tokens_max, "seq-length", UINT16_MAX);
     b->masks_max = count(given.predictions, b->masks_max, "max-predictions", UINT16_MAX);
     b->dupes = count(given.dupes, b->dupes, "dupe-factor", UINT32_MAX);
@@ -467,7 +470,7 @@ static void compat_albert(struct tsl_maskjob_opts *o, const struct cmask_vocab *
     struct tsl_compat_albert_opts *a = &o->albert;
     o->kind = TSL_MASKJOB_COMPAT_ALBERT;
     *a = tsl_compat_albert_defaults();
-    compat_pair(&a->pair, v);
+    compat_pair(&a->pair, o->seed, v);
     a->ngram = count(given.ngram, a->ngram, "ngram", 64);
     a->favor_longer = given.favor_longer;
     a->permute = given.permute;
@@ -510,7 +513,7 @@ static void recipe(struct tsl_maskjob_opts *o, const char *name,
     cmask_scope_check(opts, compat ? given.compat : obj->name, compat > 0);
     combinations(obj);
     masks(&o->denoise.mlm, similar);
-    o->seed = seed(0);
+    o->seed = seed(compat ? 12345 : 0); /* the scripts' own */
     if (given.copies == 0)
         cli_misuse(true, "--static=0 writes nothing: --dynamic is what is not masked");
     o->copies = count(given.copies, 0, "static", 1 << 20);
@@ -520,13 +523,13 @@ static void recipe(struct tsl_maskjob_opts *o, const char *name,
     if (compat == 1) {
         o->kind = TSL_MASKJOB_COMPAT_BERT;
         o->bert = tsl_compat_bert_defaults();
-        compat_pair(&o->bert, v);
+        compat_pair(&o->bert, o->seed, v);
     } else if (compat == 2) {
         compat_albert(o, v);
     } else if (compat == 3) {
         o->kind = TSL_MASKJOB_COMPAT_ELECTRA;
         o->electra = (struct tsl_compat_electra_opts){
-            .seed = seed(12345),
+            .seed = o->seed,
             .tokens_max = count(given.length, 128, "seq-length", UINT16_MAX),
             .join = given.join,
         };
@@ -615,6 +618,10 @@ static void put_counts(struct tsl_json *w, const struct tsl_maskjob_opts *o,
     tsl_json_str(w, "tool", "cmask");
     tsl_json_u64(w, "schema", 1);
     tsl_json_str(w, "objective", o->objective);
+    if (*o->recipe)
+        tsl_json_raw(
+            w, "recipe",
+            (struct tsl_slice){ (const uint8_t *)*o->recipe, strlen(*o->recipe) - 1 });
     tsl_json_u64(w, "documents", st->docs.ndocs);
     tsl_json_u64(w, "documents_empty", st->docs.empty);
     tsl_json_u64(w, "documents_of_one_sentence", st->docs.lone);
@@ -735,7 +742,9 @@ int main(int argc, char **argv)
         cli_misuse(true,
                    "which objective? mlm, nsp, sop, clm, span, ul2, prefix, unilm, plm, "
                    "electra or mae");
-    struct tsl_maskjob_opts o = { .made_by = "cmask (teasel) " TSL_VERSION };
+    char *made = NULL;
+    struct tsl_maskjob_opts o = { .made_by = "cmask (teasel) " TSL_VERSION,
+                                  .recipe = &made };
     bool albert = given.compat && strcmp(given.compat, "albert") == 0;
     struct cmask_synonyms similar = { .nwords = 0 };
     int rc = given.vocab ? cmask_vocab_open(&vocab, given.vocab, albert, &err) : 0;
@@ -755,6 +764,7 @@ int main(int argc, char **argv)
         rc = write_stats(&o, &st, &err);
     if (rc == 0)
         tell(&st);
+    tsl_mem_free(made);
     cmask_vocab_close(&vocab);
     cmask_synonyms_free(&similar);
     return cli_finish(rc, &err);

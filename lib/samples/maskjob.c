@@ -651,17 +651,99 @@ static int make_workers(struct job *j, struct tsl_err *err)
     return rc;
 }
 
-static int open_output(struct job *j, struct tsl_err *err)
+/* Documents into samples: all that changes them, beside seed and epoch. */
+static void put_pair(struct tsl_json *w, const struct tsl_pair_opts *p)
+{
+    static const char *const lone[] = { "split", "random", "drop" };
+    tsl_json_u64(w, "window", p->window);
+    tsl_json_str(w, "lone", lone[p->lone]);
+    tsl_json_exact(w, "short_rate", p->short_rate);
+    tsl_json_bool(w, "cut_words", p->cut_words);
+}
+
+static void put_pack(struct tsl_json *w, const struct tsl_pack_opts *p, bool bestfit)
+{
+    static const char *const modes[] = { "stream", "sentences", "docs" };
+    tsl_json_str(w, "pack", bestfit ? "bestfit" : modes[p->mode]);
+    tsl_json_u64(w, "tokens_max", p->tokens_max);
+    tsl_json_u64(w, "overlap", p->overlap);
+    if (p->first >= 0)
+        tsl_json_u64(w, "first", (uint64_t)p->first);
+    if (p->last >= 0)
+        tsl_json_u64(w, "last", (uint64_t)p->last);
+    if (p->doc_end >= 0)
+        tsl_json_u64(w, "doc_end", (uint64_t)p->doc_end);
+    tsl_json_bool(w, "cut_long", p->cut_long);
+    tsl_json_bool(w, "drop_last", p->drop_last);
+    tsl_json_bool(w, "positions", p->positions);
+}
+
+static void put_script(struct tsl_json *w, const struct tsl_compat_pair_opts *p)
+{
+    tsl_json_u64(w, "dupe_factor", p->dupes);
+    tsl_json_u64(w, "max_predictions", p->masks_max);
+    tsl_json_exact(w, "mask_prob", p->mask_rate);
+    tsl_json_exact(w, "short_rate", p->short_rate);
+    tsl_json_bool(w, "whole_word", p->whole_words);
+    tsl_json_bool(w, "python2", p->python2);
+}
+
+static void put_albert(struct tsl_json *w, const struct tsl_compat_albert_opts *a)
+{
+    put_script(w, &a->pair);
+    tsl_json_u64(w, "np_seed", a->np_seed);
+    tsl_json_u64(w, "ngram", a->ngram);
+    tsl_json_bool(w, "favor_longer_ngram", a->favor_longer);
+    tsl_json_bool(w, "permute", a->permute);
+    tsl_json_bool(w, "random_next", a->random_next);
+}
+
+/* On the heap. */
+static int making(const struct tsl_maskjob_opts *o, char **text, struct tsl_err *err)
+{
+    struct tsl_json w = { 0 };
+    tsl_json_open(&w, NULL, '{');
+    switch (o->kind) {
+    case TSL_MASKJOB_PAIR: put_pair(&w, &o->pair); break;
+    case TSL_MASKJOB_TWOSEG:
+        tsl_json_exact(&w, "single_rate", o->twoseg.single_rate);
+        tsl_json_exact(&w, "short_rate", o->twoseg.short_rate);
+        tsl_json_bool(&w, "cut_words", o->twoseg.cut_words);
+        break;
+    case TSL_MASKJOB_PACK: put_pack(&w, &o->pack, false); break;
+    case TSL_MASKJOB_BESTFIT: put_pack(&w, &o->pack, true); break;
+    case TSL_MASKJOB_COMPAT_BERT:
+        tsl_json_str(&w, "compat", "bert");
+        put_script(&w, &o->bert);
+        break;
+    case TSL_MASKJOB_COMPAT_ALBERT:
+        tsl_json_str(&w, "compat", "albert");
+        put_albert(&w, &o->albert);
+        break;
+    case TSL_MASKJOB_COMPAT_ELECTRA:
+        tsl_json_str(&w, "compat", "electra");
+        tsl_json_bool(&w, "join_docs", o->electra.join);
+        break;
+    }
+    tsl_json_close(&w, '}');
+    int rc = tsl_json_end(&w, err);
+    if (rc < 0) {
+        tsl_json_fini(&w);
+        return rc;
+    }
+    w.text[w.len - 1] = 0; /* the newline */
+    *text = w.text;
+    return 0;
+}
+
+/* The recipe for the header of native records, and a shorter one for statistics. */
+static int write_recipe(const struct job *j, char **header, struct tsl_err *err)
 {
     const struct tsl_maskjob_opts *o = j->o;
-    enum tsl_codec codec =
-        o->output && o->jsonl ? tsl_codec_by_name(o->output) : TSL_CODEC_NONE;
-    struct tsl_sink_opts so = { .codec = codec, .nthreads = 1 };
-    int rc = tsl_sink_open(&j->sink, o->output, false, &so, err);
-    j->sink_open = rc == 0;
-    if (rc < 0 || o->jsonl)
+    char *made = NULL;
+    int rc = making(o, &made, err);
+    if (rc < 0)
         return rc;
-    struct tsl_rechead head = { .schema = j->schema };
     struct tsl_maskmeta meta = { .objective = o->objective,
                                  .made_by = o->made_by,
                                  .seed = o->seed,
@@ -671,9 +753,30 @@ static int open_output(struct job *j, struct tsl_err *err)
                                  .tokens_max = j->tokens_max,
                                  .special = j->special,
                                  .denoise = o->denoise,
+                                 .making = made,
                                  .vocab_id = head_of(j)->vocab_id };
-    rc = tsl_maskmeta_write(&meta, &head.meta, err);
-    if (rc == 0) {
+    if (!o->jsonl)
+        rc = tsl_maskmeta_write(&meta, header, err);
+    meta.special.reserved = NULL;
+    meta.denoise.mlm.synonyms = NULL;
+    if (rc == 0 && o->recipe)
+        rc = tsl_maskmeta_write(&meta, o->recipe, err);
+    tsl_mem_free(made);
+    return rc;
+}
+
+static int open_output(struct job *j, struct tsl_err *err)
+{
+    const struct tsl_maskjob_opts *o = j->o;
+    enum tsl_codec codec =
+        o->output && o->jsonl ? tsl_codec_by_name(o->output) : TSL_CODEC_NONE;
+    struct tsl_sink_opts so = { .codec = codec, .nthreads = 1 };
+    int rc = tsl_sink_open(&j->sink, o->output, false, &so, err);
+    j->sink_open = rc == 0;
+    struct tsl_rechead head = { .schema = j->schema };
+    if (rc == 0)
+        rc = write_recipe(j, &head.meta, err);
+    if (rc == 0 && !o->jsonl) {
         struct tsl_recnative_opts no = { .zstd_level = o->zstd_level };
         rc = tsl_recnative_writer_create(&j->native, &j->sink, &head, &no, err);
     }
@@ -819,6 +922,8 @@ int tsl_maskjob_run(const struct tsl_maskjob_opts *o, struct tsl_maskjob_stats *
     double start = tsl_seconds();
     *st = (struct tsl_maskjob_stats){ .nthreads = j.nthreads };
     j.o = &j.opts;
+    if (o->recipe)
+        *o->recipe = NULL;
     int rc = open_docs(&j, err);
     if (rc == 0)
         rc = find_specials(&j, err);
@@ -843,6 +948,10 @@ int tsl_maskjob_run(const struct tsl_maskjob_opts *o, struct tsl_maskjob_stats *
         rc = tsl_sink_commit(&j.sink, err);
     if (rc == 0)
         sum_up(&j, st);
+    if (rc < 0 && o->recipe) {
+        tsl_mem_free(*o->recipe);
+        *o->recipe = NULL;
+    }
     st->seconds = tsl_seconds() - start;
     end_job(&j);
     return rc;

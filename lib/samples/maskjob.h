@@ -58,6 +58,9 @@ struct tsl_maskjob_opts {
     uint64_t memory;
     unsigned nthreads;
     struct tsl_progress *progress; /* may be NULL */
+    /* Where the recipe goes that travels with native records (maskmeta.h), but for synonyms and
+     * reserved ids: for tsl_mem_free, NULL after an error.  NULL: nobody asks. */
+    char **recipe;
 };
 
 struct tsl_maskjob_stats {

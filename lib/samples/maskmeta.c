@@ -152,6 +152,9 @@ int tsl_maskmeta_write(const struct tsl_maskmeta *m, char **text, struct tsl_err
     put_id(&j, "eos", s->eos);
     tsl_json_close(&j, '}');
     put_reserved(&j, s);
+    if (m->making)
+        tsl_json_raw(&j, "samples",
+                     (struct tsl_slice){ (const uint8_t *)m->making, strlen(m->making) });
     tsl_json_str(&j, "denoise", tsl_denoise_name(m->denoise.kind));
     if (masks(m->denoise.kind))
         put_mask(&j, &m->denoise.mlm);
@@ -400,6 +403,47 @@ static int read_texts(struct tsl_maskmeta *m, const struct tsl_jsonval *root,
     return 0;
 }
 
+/* The members as tsl_json writes them, so that they are the same however often they are read and
+ * written.  What is no number, truth or text is left out. */
+static int read_making(struct tsl_maskmeta *m, const struct tsl_jsonval *v,
+                       struct tsl_err *err)
+{
+    struct tsl_jsonread_member at = { .at = NULL };
+    struct tsl_json j = { 0 };
+    struct tsl_slice s;
+    char key[64];
+    int64_t n;
+    double x;
+    bool b;
+    if (tsl_jsonread_kind(v) != TSL_JSON_OBJECT)
+        return 0;
+    tsl_json_open(&j, NULL, '{');
+    while (tsl_jsonread_next(v, &at)) {
+        if (at.key.len >= sizeof key)
+            continue;
+        memcpy(key, at.key.data, at.key.len);
+        key[at.key.len] = 0;
+        if (tsl_jsonread_int(at.value, &n) && n >= 0)
+            tsl_json_u64(&j, key, (uint64_t)n);
+        else if (tsl_jsonread_num(at.value, &x))
+            tsl_json_exact(&j, key, x);
+        else if (tsl_jsonread_bool(at.value, &b))
+            tsl_json_bool(&j, key, b);
+        else if (tsl_jsonread_str(at.value, &s))
+            tsl_json_slice(&j, key, s);
+    }
+    tsl_json_close(&j, '}');
+    int rc = tsl_json_end(&j, err);
+    if (rc < 0) {
+        tsl_json_fini(&j);
+        return rc;
+    }
+    j.text[j.len - 1] = 0; /* the newline */
+    m->text[3] = j.text;
+    m->making = j.text;
+    return 0;
+}
+
 int tsl_maskmeta_read(struct tsl_maskmeta *m, const char *text, const char *name,
                       struct tsl_err *err)
 {
@@ -433,6 +477,8 @@ int tsl_maskmeta_read(struct tsl_maskmeta *m, const char *text, const char *name
         if (rc == 0)
             rc = read_texts(m, root, err);
         if (rc == 0)
+            rc = read_making(m, tsl_jsonread_get(root, "samples"), err);
+        if (rc == 0)
             rc = read_synonyms(
                 m, tsl_jsonread_get(tsl_jsonread_get(root, "mask"), "synonyms"), err);
     }
@@ -465,8 +511,10 @@ void tsl_maskmeta_fini(struct tsl_maskmeta *m)
     tsl_mem_free(m->synonyms);
     m->synonyms = NULL;
     m->denoise.mlm.synonyms = NULL;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++) {
         tsl_mem_free(m->text[i]);
-    m->text[0] = m->text[1] = m->text[2] = NULL;
+        m->text[i] = NULL;
+    }
     m->objective = m->made_by = m->vocab_id = "";
+    m->making = NULL;
 }

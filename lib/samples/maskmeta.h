@@ -9,6 +9,10 @@
 
 struct tsl_maskmeta {
     const char *objective, *made_by, *vocab_id; /* lent; reading: the struct's own text */
+    /* How samples were put together: a JSON object of numbers, truths and texts, for people and
+     * for whoever wants the same again; nothing is read out of it.  NULL: nobody says.  Lent
+     * likewise. */
+    const char *making;
     uint64_t seed, epoch;
     uint32_t copies;
     bool masked; /* what denoise says has been done */
@@ -17,7 +21,7 @@ struct tsl_maskmeta {
     struct tsl_denoise_opts denoise;   /* its specials and seeds are those above */
     uint8_t *reserved;                 /* what special.reserved points to, when read */
     struct tsl_mlm_synonyms *synonyms; /* what denoise.mlm.synonyms is, when read */
-    char *text[3];                     /* what the first three are, when read */
+    char *text[4];                     /* what the first four are, when read */
 };
 
 /* *text: on the heap.  TSL_EUSAGE where synonyms do not fit into a header. */

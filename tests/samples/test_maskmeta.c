@@ -13,6 +13,8 @@ static struct tsl_maskmeta make(enum tsl_denoise_kind kind)
     struct tsl_maskmeta m = { .objective = "an \"objective\"",
                               .made_by = "a test",
                               .vocab_id = "\xc3\xa9",
+                              .making = "{\n\"window\": 8192,\n\"lone\": \"split\",\n"
+                                        "\"short_rate\": 0.1,\n\"cut_words\": true\n}",
                               .seed = UINT64_MAX,
                               .epoch = UINT32_MAX,
                               .copies = UINT32_MAX,
@@ -51,6 +53,7 @@ static void a_recipe_is_read_as_it_was_written(void **state)
         }
         assert_string_equal(got.objective, m.objective);
         assert_string_equal(got.vocab_id, m.vocab_id);
+        assert_string_equal(got.making, m.making);
         assert_ok(tsl_maskmeta_write(&got, &again, &err), &err);
         assert_string_equal(again, text);
         tsl_maskmeta_fini(&got);
