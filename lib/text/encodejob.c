@@ -253,7 +253,7 @@ static int put_part(const struct job *j, struct tsl_outbuf *b, enum part part,
     for (size_t i = s->from; i < s->to && rc == 0; i++) {
         if (part == PART_TOKENS) {
             const uint64_t *at = &j->spelled_at[t->ids[i]];
-            struct tsl_slice said = tsl_tokens_text(t, i);
+            struct tsl_slice said = tsl_tokenizer_said(j->t, t, i);
             rc = said.data ? tsl_outbuf_quoted(b, said.data, said.len, err)
                            : put(b, j->spelled + at[0], (size_t)(at[1] - at[0]), err);
         } else if (part == PART_TYPES) {

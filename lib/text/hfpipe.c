@@ -60,6 +60,11 @@ static int normalize(void *ctx, struct tsl_slice content, struct tsl_slice *out,
     return rc;
 }
 
+static struct tsl_slice spell(const void *ctx, uint32_t id)
+{
+    return tsl_hfpipe_token(ctx, id);
+}
+
 int tsl_hfpipe_build(struct tsl_hfpipe *p, struct tsl_err *err)
 {
     struct normalizing n = { .pipe = p };
@@ -68,6 +73,8 @@ int tsl_hfpipe_build(struct tsl_hfpipe *p, struct tsl_err *err)
     int rc = tsl_addedtok_build(p->added, p->normalizer ? normalize : NULL, &n, err);
     tsl_atext_fini(&n.text);
     tsl_atext_fini(&n.scratch);
+    if (rc == 0)
+        tsl_postproc_forget(&p->postproc, &p->padding, spell, p);
     return rc;
 }
 

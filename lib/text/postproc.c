@@ -46,29 +46,91 @@ void tsl_postproc_fini(struct tsl_postproc *p)
 {
     for (int i = 0; i < 4; i++)
         tsl_mem_free(p->lists[i / 2][i % 2].list);
+    for (size_t i = 0; i < p->nnames; i++)
+        tsl_mem_free((void *)(uintptr_t)p->names[i].data);
+    tsl_mem_free(p->names);
     *p = (struct tsl_postproc){ .ntrims = 0 };
 }
 
-static struct tsl_postproc_piece special(uint32_t id, uint8_t type_id, uint8_t part)
+int tsl_postproc_name(struct tsl_postproc *p, struct tsl_slice text, uint16_t *name,
+                      struct tsl_err *err)
+{
+    size_t i = 0;
+    while (i < p->nnames && (p->names[i].len != text.len ||
+                             (text.len && memcmp(p->names[i].data, text.data, text.len))))
+        i++;
+    *name = (uint16_t)(i + 1);
+    if (i < p->nnames)
+        return 0;
+    if (i + 1 >= TSL_TOKENS_NAMES)
+        return tsl_err_set(err, TSL_EFORMAT, "more than %d names of special tokens",
+                           TSL_TOKENS_NAMES - 1);
+    int rc = tsl_mem_grow(&p->names, &p->names_cap, i + 1, sizeof *p->names, "a template",
+                          err);
+    uint8_t *copy = rc == 0 ? tsl_mem_alloc(text.len + 1, 1, "a template", err) : NULL;
+    if (!copy)
+        return TSL_ENOMEM;
+    if (text.len)
+        memcpy(copy, text.data, text.len);
+    p->names[p->nnames++] = (struct tsl_slice){ copy, text.len };
+    return 0;
+}
+
+static bool is_spelled(const struct tsl_postproc *p, uint16_t name, struct tsl_slice s)
+{
+    struct tsl_slice n = name ? p->names[name - 1] : s;
+    return s.data && n.len == s.len && (!s.len || memcmp(n.data, s.data, s.len) == 0);
+}
+
+void tsl_postproc_forget(struct tsl_postproc *p, struct tsl_padding *pad,
+                         struct tsl_slice (*spell)(const void *ctx, uint32_t id),
+                         const void *ctx)
+{
+    if (is_spelled(p, pad->name, spell(ctx, pad->id)))
+        pad->name = 0;
+    p->named = pad->name;
+    for (int k = 0; k < 4; k++)
+        for (size_t i = 0; i < p->lists[k / 2][k % 2].n; i++) {
+            struct tsl_postproc_piece *piece = &p->lists[k / 2][k % 2].list[i];
+            if (piece->name && is_spelled(p, piece->name, spell(ctx, piece->id)))
+                piece->name = 0;
+            p->named = p->named || piece->name;
+        }
+}
+
+struct tsl_slice tsl_postproc_named(const struct tsl_postproc *p,
+                                    const struct tsl_tokens *t, size_t i)
+{
+    uint32_t name = t->want & TSL_WANT_TEXTS ? UINT32_MAX - t->texts[i] : UINT32_MAX;
+    return name - 1 < p->nnames ? p->names[name - 1] : (struct tsl_slice){ NULL, 0 };
+}
+
+static struct tsl_postproc_piece special(struct tsl_postproc_token t, uint8_t type_id,
+                                         uint8_t part)
 {
     return (struct tsl_postproc_piece){ .kind = TSL_POSTPROC_ID,
-                                        .id = id,
+                                        .id = t.id,
+                                        .name = t.name,
                                         .type_id = type_id,
                                         .type_rest = type_id,
                                         .part = part };
 }
 
-/* Puts before (-1: nothing) and after around the parts: first, then the others. */
-static int surround(struct tsl_postproc_list *l, const int64_t before[2], uint32_t after,
-                    const uint8_t type_ids[2], struct tsl_err *err)
+/* Puts before (NULL: nothing) and after around the parts: first, then the others. */
+static int surround(struct tsl_postproc_list *l,
+                    const struct tsl_postproc_token *const before[2],
+                    struct tsl_postproc_token after, const uint8_t type_ids[2],
+                    struct tsl_err *err)
 {
-    struct tsl_postproc_list made = { .nparts = l->nparts };
+    struct tsl_postproc_list made = { .nparts = l->nparts,
+                                      .added = l->added,
+                                      .too_many = l->too_many };
     int rc = 0;
     size_t i = 0;
     for (uint8_t part = 0; rc == 0 && part < l->nparts; part++) {
         int k = part > 0;
-        if (before[k] >= 0)
-            rc = push(&made, special((uint32_t)before[k], type_ids[k], part), err);
+        if (before[k])
+            rc = push(&made, special(*before[k], type_ids[k], part), err);
         for (; rc == 0 && i < l->n && l->list[i].part == part; i++)
             rc = push(&made, l->list[i], err);
         if (rc == 0)
@@ -80,11 +142,13 @@ static int surround(struct tsl_postproc_list *l, const int64_t before[2], uint32
     return rc;
 }
 
-int tsl_postproc_bert(struct tsl_postproc *p, uint32_t cls, uint32_t sep,
-                      struct tsl_err *err)
+int tsl_postproc_bert(struct tsl_postproc *p, struct tsl_postproc_token cls,
+                      struct tsl_postproc_token sep, struct tsl_err *err)
 {
     static const uint8_t type_ids[2] = { 0, 1 };
-    const int64_t before[2] = { cls, -1 };
+    const struct tsl_postproc_token *const before[2] = { &cls, NULL };
+    p->lists[0][1].added += 2;
+    p->lists[1][1].added += 3;
     int rc = surround(&p->lists[0][1], before, sep, type_ids, err);
     return rc < 0 ? rc : surround(&p->lists[1][1], before, sep, type_ids, err);
 }
@@ -101,11 +165,14 @@ int tsl_postproc_byte_level(struct tsl_postproc *p, bool trim_offsets,
     return 0;
 }
 
-int tsl_postproc_roberta(struct tsl_postproc *p, uint32_t cls, uint32_t sep,
-                         bool trim_offsets, bool add_prefix_space, struct tsl_err *err)
+int tsl_postproc_roberta(struct tsl_postproc *p, struct tsl_postproc_token cls,
+                         struct tsl_postproc_token sep, bool trim_offsets,
+                         bool add_prefix_space, struct tsl_err *err)
 {
     static const uint8_t type_ids[2] = { 0, 0 };
-    const int64_t before[2] = { cls, sep };
+    const struct tsl_postproc_token *const before[2] = { &cls, &sep };
+    p->lists[0][1].added += 2;
+    p->lists[1][1].added += 4;
     int rc = tsl_postproc_byte_level(p, trim_offsets, add_prefix_space, err);
     for (int pair = 0; rc == 0 && pair < 2; pair++) {
         for (int with = 0; with < 2; with++)
@@ -124,19 +191,22 @@ int tsl_postproc_roberta(struct tsl_postproc *p, uint32_t cls, uint32_t sep,
 static int fill(struct tsl_postproc_list *l, const struct tsl_postproc_piece *t, size_t n,
                 bool with, struct tsl_err *err)
 {
-    struct tsl_postproc_list made = { .nparts = 0 };
+    struct tsl_postproc_list made = { .added = l->added, .too_many = l->too_many };
     int rc = 0;
     for (size_t k = 0; rc == 0 && k < n; k++) {
-        uint8_t part = made.nparts;
-        if (t[k].kind == TSL_POSTPROC_ID && !with)
+        bool token = t[k].kind >= TSL_POSTPROC_ID;
+        if (token && !with)
             continue;
-        if (part == UINT8_MAX)
+        if (!t[k].more && made.nparts++ == UINT8_MAX)
             rc = tsl_err_set(err, TSL_EFORMAT, "a template of more than %d pieces",
                              UINT8_MAX);
-        made.nparts++;
+        uint8_t part = (uint8_t)(made.nparts - 1);
         if (rc == 0 && t[k].kind == TSL_POSTPROC_ID)
-            rc = push(&made, special(t[k].id, t[k].type_id, part), err);
-        if (t[k].kind == TSL_POSTPROC_ID)
+            rc = push(&made,
+                      special((struct tsl_postproc_token){ t[k].id, t[k].name },
+                              t[k].type_id, part),
+                      err);
+        if (token)
             continue;
         for (size_t i = 0; rc == 0 && i < l->n; i++) {
             struct tsl_postproc_piece piece = l->list[i];
@@ -153,6 +223,14 @@ static int fill(struct tsl_postproc_list *l, const struct tsl_postproc_piece *t,
     return rc;
 }
 
+static size_t count_ids(const struct tsl_postproc_piece *t, size_t n)
+{
+    size_t ids = 0;
+    for (size_t i = 0; i < n; i++)
+        ids += t[i].kind == TSL_POSTPROC_ID;
+    return ids;
+}
+
 int tsl_postproc_template(struct tsl_postproc *p, const struct tsl_postproc_piece *single,
                           size_t nsingle, const struct tsl_postproc_piece *pair,
                           size_t npair, struct tsl_err *err)
@@ -162,20 +240,23 @@ int tsl_postproc_template(struct tsl_postproc *p, const struct tsl_postproc_piec
         if (single[i].kind == TSL_POSTPROC_SECOND)
             return tsl_err_set(err, TSL_EFORMAT,
                                "the template for a single text has a second one");
-    for (int with = 0; rc == 0 && with < 2; with++) {
-        if (p->lists[0][with].nparts != 1 || p->lists[1][with].nparts != 2)
-            return tsl_err_set(err, TSL_EFORMAT,
-                               "a template behind another template: not supported");
-        rc = fill(&p->lists[0][with], single, nsingle, with, err);
-        if (rc == 0)
-            rc = fill(&p->lists[1][with], pair, npair, with, err);
+    p->lists[0][1].added += count_ids(single, nsingle);
+    p->lists[1][1].added += count_ids(pair, npair);
+    for (int k = 0; rc == 0 && k < 4; k++) {
+        struct tsl_postproc_list *l = &p->lists[k / 2][k % 2];
+        if (l->nparts != 1 && l->nparts != 2) {
+            l->too_many = l->nparts;
+            continue;
+        }
+        rc = l->nparts == 1 ? fill(l, single, nsingle, k % 2, err)
+                            : fill(l, pair, npair, k % 2, err);
     }
     return rc;
 }
 
 size_t tsl_postproc_added(const struct tsl_postproc *p, bool pair)
 {
-    return p->lists[pair][1].nids;
+    return p->lists[pair][1].added;
 }
 
 /* ---- spans ---------------------------------------------------------------------------- */
@@ -218,15 +299,15 @@ static size_t trailing(struct tsl_slice s)
     return n;
 }
 
-void tsl_postproc_trim(const struct tsl_postproc *p, struct tsl_slice token, bool first,
-                       struct tsl_slice text, uint32_t *begin, uint32_t *end)
+void tsl_postproc_trim(const struct tsl_postproc *p, struct tsl_slice token, bool start,
+                       bool first, struct tsl_slice text, uint32_t *begin, uint32_t *end)
 {
     size_t lead = p->ntrims ? leading(token) : 0;
     size_t trail = p->ntrims ? trailing(token) : 0;
     for (unsigned k = 0; k < p->ntrims; k++) {
         size_t n = lead, b = *begin, e = *end;
         /* more than the one blank that was put in front were there before */
-        if (n == 1 && first && p->trim_prefix[k])
+        if (n == 1 && (first || (start && b == 0)) && p->trim_prefix[k])
             n = 0;
         for (; n && b < e; n--) {
             uint32_t cp;
@@ -251,6 +332,12 @@ static int plan(const struct tsl_postproc *p, const struct tsl_postproc_opts *o,
                 size_t keep[2], bool pair, struct tsl_err *err)
 {
     const struct tsl_truncation *t = o->truncation;
+    const struct tsl_postproc_list *l = &p->lists[pair][!o->plain];
+    if (l->too_many)
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "a template behind another one that leaves %d encodings, "
+                           "neither one nor two",
+                           l->too_many);
     size_t max, remove, added = o->plain ? 0 : tsl_postproc_added(p, pair);
     const size_t len[2] = { keep[0], keep[1] };
     if (!t)
@@ -368,7 +455,7 @@ static size_t padded(const struct tsl_padding *pad, size_t n)
 
 /* ---- flat ----------------------------------------------------------------------------- */
 
-static void put_ids(struct tsl_tokens *out, uint32_t id, size_t count)
+static void put_ids(struct tsl_tokens *out, uint32_t id, uint16_t name, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         out->ids[out->n] = id;
@@ -377,7 +464,7 @@ static void put_ids(struct tsl_tokens *out, uint32_t id, size_t count)
         if (out->want & TSL_WANT_MARKS)
             out->marks[out->n] = TSL_TOKEN_SPECIAL;
         if (out->want & TSL_WANT_TEXTS)
-            out->texts[out->n] = 0;
+            out->texts[out->n] = name ? UINT32_MAX - name : 0;
         out->n++;
     }
 }
@@ -406,7 +493,7 @@ int tsl_postproc_wrap(const struct tsl_postproc *p, const struct tsl_tokens *a,
     if (pad && o->padding->left) {
         if (type_ids)
             memset(*type_ids + out->n, o->padding->type_id, pad);
-        put_ids(out, o->padding->id, pad);
+        put_ids(out, o->padding->id, o->padding->name, pad);
     }
     for (size_t i = 0; i < l->n; i++) {
         const struct tsl_postproc_piece *piece = &l->list[i];
@@ -415,7 +502,7 @@ int tsl_postproc_wrap(const struct tsl_postproc *p, const struct tsl_tokens *a,
         if (type_ids && count)
             memset(*type_ids + out->n, piece->type_id, count);
         if (piece->kind == TSL_POSTPROC_ID)
-            put_ids(out, piece->id, 1);
+            put_ids(out, piece->id, piece->name, 1);
         else
             rc = tsl_tokens_append(
                 out, &texts[k],
@@ -425,7 +512,7 @@ int tsl_postproc_wrap(const struct tsl_postproc *p, const struct tsl_tokens *a,
     if (pad && !o->padding->left) {
         if (type_ids)
             memset(*type_ids + out->n, o->padding->type_id, pad);
-        put_ids(out, o->padding->id, pad);
+        put_ids(out, o->padding->id, o->padding->name, pad);
     }
     return rc;
 }

@@ -35,15 +35,30 @@ struct tsl_padding {
     size_t fixed;    /* to this length; 0: to the batch's longest, here the text itself */
     size_t multiple; /* and up to a multiple of this; 0: no */
     uint32_t id;
+    uint16_t name; /* as in struct tsl_postproc_token */
     uint8_t type_id;
     bool left;
 };
 
-enum tsl_postproc_kind { TSL_POSTPROC_FIRST, TSL_POSTPROC_SECOND, TSL_POSTPROC_ID };
+/* A token that is put in.  The file spells it there once more: name is 1 + the place of
+ * that spelling in the post-processor's names, 0 for as the vocabulary has it. */
+struct tsl_postproc_token {
+    uint32_t id;
+    uint16_t name;
+};
+
+enum tsl_postproc_kind {
+    TSL_POSTPROC_FIRST,
+    TSL_POSTPROC_SECOND,
+    TSL_POSTPROC_ID,
+    TSL_POSTPROC_NOTHING /* only to tsl_postproc_template: a special token of no ids */
+};
 
 struct tsl_postproc_piece {
     enum tsl_postproc_kind kind;
-    uint32_t id; /* TSL_POSTPROC_ID */
+    uint32_t id;   /* TSL_POSTPROC_ID */
+    uint16_t name; /* as in struct tsl_postproc_token */
+    bool more;     /* one more id of the special token whose id is in front of it */
     uint8_t type_id;
     uint8_t type_rest; /* of what truncation cuts off: the peer sets it elsewhere */
     uint8_t part;      /* ours: encodings of the peer that are still apart */
@@ -52,8 +67,10 @@ struct tsl_postproc_piece {
 struct tsl_postproc_list {
     struct tsl_postproc_piece *list;
     size_t n, cap;
-    size_t nids; /* pieces that are ids */
+    size_t nids;  /* pieces that are ids */
+    size_t added; /* those that the peer thinks it adds */
     uint8_t nparts;
+    uint8_t too_many; /* parts that a template was to be put around: the peer aborts */
 };
 
 enum { TSL_POSTPROC_TRIMS = 4 };
@@ -62,33 +79,52 @@ struct tsl_postproc {
     struct tsl_postproc_list lists[2][2]; /* [pair][with special tokens] */
     unsigned ntrims;
     bool trim_prefix[TSL_POSTPROC_TRIMS]; /* add_prefix_space of each trimming */
+    struct tsl_slice *names;              /* copies */
+    size_t nnames, names_cap;
+    bool named; /* by forget: a name is left, of a token or of padding */
 };
 
 /* As without any post-processor: the tokens, type id 0 and 1. */
 int tsl_postproc_init(struct tsl_postproc *p, struct tsl_err *err);
 void tsl_postproc_fini(struct tsl_postproc *p);
 
-/* Each adds one post-processor behind those that there are. */
-int tsl_postproc_bert(struct tsl_postproc *p, uint32_t cls, uint32_t sep,
+/* Sets *name to that of text (copied), a new one or one that is there.  TSL_EFORMAT where
+ * there are TSL_TOKENS_NAMES. */
+int tsl_postproc_name(struct tsl_postproc *p, struct tsl_slice text, uint16_t *name,
                       struct tsl_err *err);
-int tsl_postproc_roberta(struct tsl_postproc *p, uint32_t cls, uint32_t sep,
-                         bool trim_offsets, bool add_prefix_space, struct tsl_err *err);
+/* Forgets the name of every token that is spelled so without it: as spell (ctx) says. */
+void tsl_postproc_forget(struct tsl_postproc *p, struct tsl_padding *pad,
+                         struct tsl_slice (*spell)(const void *ctx, uint32_t id),
+                         const void *ctx);
+/* The name of token i of what tsl_postproc_wrap has put out; data NULL: it has none. */
+struct tsl_slice tsl_postproc_named(const struct tsl_postproc *p,
+                                    const struct tsl_tokens *t, size_t i);
+
+/* Each adds one post-processor behind those that there are. */
+int tsl_postproc_bert(struct tsl_postproc *p, struct tsl_postproc_token cls,
+                      struct tsl_postproc_token sep, struct tsl_err *err);
+int tsl_postproc_roberta(struct tsl_postproc *p, struct tsl_postproc_token cls,
+                         struct tsl_postproc_token sep, bool trim_offsets,
+                         bool add_prefix_space, struct tsl_err *err);
 int tsl_postproc_byte_level(struct tsl_postproc *p, bool trim_offsets,
                             bool add_prefix_space, struct tsl_err *err);
-/* kind, id and type_id of each piece count.  TSL_EFORMAT behind another template, or with
+/* kind, id, name, more and type_id of each piece count.  As the peer has it, single is for
+ * one encoding and pair for two, whichever texts they were: behind another template an
+ * added token is one, too.  Where there are more, wrapping is TSL_EUSAGE.  TSL_EFORMAT with
  * the second text in single (there the peer aborts). */
 int tsl_postproc_template(struct tsl_postproc *p, const struct tsl_postproc_piece *single,
                           size_t nsingle, const struct tsl_postproc_piece *pair,
                           size_t npair, struct tsl_err *err);
 
-/* Special tokens that are added: what truncation leaves room for. */
+/* Special tokens that truncation leaves room for: those of each post-processor, without
+ * those that one behind a template adds to each of its encodings. */
 size_t tsl_postproc_added(const struct tsl_postproc *p, bool pair);
 
 /* The span [*begin, *end) of a token of text without the white space that the token, as it
- * is spelled, begins and ends with; first: it is the row's first token, or begins at its
- * first byte. */
-void tsl_postproc_trim(const struct tsl_postproc *p, struct tsl_slice token, bool first,
-                       struct tsl_slice text, uint32_t *begin, uint32_t *end);
+ * is spelled, begins and ends with; start: text begins where the row does; first: it is the
+ * row's first token. */
+void tsl_postproc_trim(const struct tsl_postproc *p, struct tsl_slice token, bool start,
+                       bool first, struct tsl_slice text, uint32_t *begin, uint32_t *end);
 
 struct tsl_postproc_opts {
     bool plain;                              /* without special tokens */

@@ -302,7 +302,9 @@ static int bert_parts(struct tsl_hfpipe *p, const struct tsl_special_tokens *s,
         return TSL_ENOMEM;
     int rc = 0;
     if (s->cls >= 0 && s->sep >= 0)
-        rc = tsl_postproc_bert(&p->postproc, (uint32_t)s->cls, (uint32_t)s->sep, err);
+        rc = tsl_postproc_bert(
+            &p->postproc, (struct tsl_postproc_token){ .id = (uint32_t)s->cls },
+            (struct tsl_postproc_token){ .id = (uint32_t)s->sep }, err);
     if (rc == 0)
         rc = tsl_detok_add_wordpiece(p->detok, p->prefix, true, err);
     if (rc == 0)
@@ -366,8 +368,9 @@ static int gpt2_specials(struct tsl_hfpipe *p, struct tsl_err *err)
     for (size_t i = 0; all && rc == 0 && i < n; i++)
         rc = add_special(p, roberta[i], ids[i], i == 4, err);
     if (all && rc == 0)
-        rc = tsl_postproc_roberta(&p->postproc, (uint32_t)ids[0], (uint32_t)ids[2], true,
-                                  false, err);
+        rc = tsl_postproc_roberta(
+            &p->postproc, (struct tsl_postproc_token){ .id = (uint32_t)ids[0] },
+            (struct tsl_postproc_token){ .id = (uint32_t)ids[2] }, true, false, err);
     if (rc == 0)
         rc = add_special(p, "<|endoftext|>",
                          tsl_vocab_find(p->vocab, slice("<|endoftext|>")), false, err);
@@ -792,9 +795,21 @@ const struct tsl_vocab *tsl_tokenizer_vocab(const struct tsl_tokenizer *t)
     return t->kind == TSL_TOKENIZER_TIKTOKEN ? t->bytes : t->pipe->vocab;
 }
 
-bool tsl_tokenizer_says(const struct tsl_tokenizer *t)
+static bool engine_says(const struct tsl_tokenizer *t)
 {
     return t->engine == &tsl_hfpipe_engine || t->engine == &tsl_spm_engine;
+}
+
+bool tsl_tokenizer_says(const struct tsl_tokenizer *t)
+{
+    return engine_says(t) || t->pipe->postproc.named;
+}
+
+struct tsl_slice tsl_tokenizer_said(const struct tsl_tokenizer *t,
+                                    const struct tsl_tokens *tokens, size_t i)
+{
+    struct tsl_slice said = tsl_tokens_text(tokens, i);
+    return said.data ? said : tsl_postproc_named(&t->pipe->postproc, tokens, i);
 }
 
 uint32_t tsl_tokenizer_size(const struct tsl_tokenizer *t)
@@ -900,14 +915,21 @@ static void trim(const struct tsl_coder *c, struct tsl_slice text, bool first,
         struct tsl_slice said = tsl_tokens_text(out, i);
         if (said.data)
             token = said;
-        else if (out->want & TSL_WANT_TEXTS)
+        else if (out->want & TSL_WANT_TEXTS && engine_says(c->t))
             token = tsl_hfpipe_token(p, out->ids[i]);
         else if (!tsl_addedtok_by_id(p->added, out->ids[i]))
             token = tsl_vocab_token(p->vocab, out->ids[i]);
         if (token.len)
-            tsl_postproc_trim(&p->postproc, token, first && (i == from || begin == 0),
-                              text, &out->begin[i], &out->end[i]);
+            tsl_postproc_trim(&p->postproc, token, first, first && i == from, text,
+                              &out->begin[i], &out->end[i]);
     }
+}
+
+/* Of engines that say nothing of the tokens behind from, where that is asked for. */
+static void say_nothing(const struct tsl_coder *c, struct tsl_tokens *out, size_t from)
+{
+    if (out->want & TSL_WANT_TEXTS && !engine_says(c->t) && out->n > from)
+        memset(out->texts + from, 0, (out->n - from) * sizeof *out->texts);
 }
 
 int tsl_coder_encode(struct tsl_coder *c, struct tsl_slice text, bool first, bool last,
@@ -923,6 +945,7 @@ int tsl_coder_encode(struct tsl_coder *c, struct tsl_slice text, bool first, boo
         rc = c->t->engine->encode(c->coder, text, first, last, used, out, err);
     if (rc < 0)
         return rc;
+    say_nothing(c, out, from);
     trim(c, text, first, out, from);
     c->row_at += *used;
     return 0;
@@ -938,6 +961,7 @@ int tsl_coder_encode_rows(struct tsl_coder *c, const uint8_t *bytes,
     if (plain && e->encode_rows) {
         size_t from = out->n;
         rc = e->encode_rows(c->coder, bytes, rows, nrows, out, ends, err);
+        say_nothing(c, out, from);
         if (!c->t->pipe->postproc.ntrims || !(out->want & TSL_WANT_SPANS))
             return rc;
         size_t n = out->n;

@@ -51,9 +51,13 @@ void tsl_tokenizer_destroy(struct tsl_tokenizer *t);
 enum tsl_tokenizer_kind tsl_tokenizer_kind(const struct tsl_tokenizer *t);
 const char *tsl_tokenizer_engine(const struct tsl_tokenizer *t);
 const struct tsl_vocab *tsl_tokenizer_vocab(const struct tsl_tokenizer *t);
-/* Whether encoding gives texts of tokens (TSL_WANT_TEXTS) where they are not as the
- * vocabulary spells them; other tokenizers have none such, and do not take the wish. */
+/* Whether encoding or wrapping gives texts of tokens (TSL_WANT_TEXTS) where they are not as
+ * the vocabulary spells them; other tokenizers have none such, and do not take the wish. */
 bool tsl_tokenizer_says(const struct tsl_tokenizer *t);
+/* The text of token i, which came from tsl_coder_wrap or encoding; data NULL: as the
+ * vocabulary spells it.  Lent until the list's store changes. */
+struct tsl_slice tsl_tokenizer_said(const struct tsl_tokenizer *t,
+                                    const struct tsl_tokens *tokens, size_t i);
 /* How many ids there can be: the vocabulary's and the added tokens'. */
 uint32_t tsl_tokenizer_size(const struct tsl_tokenizer *t);
 /* A token as its file spells it, UTF-8 where the kind has such (Ġthe, ##ing, ▁the); a

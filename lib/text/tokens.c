@@ -67,7 +67,7 @@ int tsl_tokens_say(struct tsl_tokens *t, struct tsl_slice text, bool more,
         memcpy(&n, s->bytes + *at - 1, sizeof n);
     more = more && *at && *at - 1 + sizeof n + n == s->len;
     size_t need = s->len + text.len + sizeof n;
-    if (need >= UINT32_MAX)
+    if (need >= UINT32_MAX - TSL_TOKENS_NAMES)
         return tsl_err_nomem(err, need, "the texts of tokens");
     int rc = tsl_mem_grow(&s->bytes, &s->cap, need, 1, "the texts of tokens", err);
     if (rc < 0)
@@ -88,7 +88,7 @@ int tsl_tokens_say(struct tsl_tokens *t, struct tsl_slice text, bool more,
 struct tsl_slice tsl_tokens_text(const struct tsl_tokens *t, size_t i)
 {
     uint32_t at = t->want & TSL_WANT_TEXTS ? t->texts[i] : 0, n;
-    if (!at)
+    if (!at || at >= UINT32_MAX - TSL_TOKENS_NAMES)
         return (struct tsl_slice){ NULL, 0 };
     memcpy(&n, t->store->bytes + at - 1, sizeof n);
     return (struct tsl_slice){ t->store->bytes + at - 1 + sizeof n, n };

@@ -33,14 +33,18 @@ struct tsl_tokens_store {
 };
 void tsl_tokens_store_fini(struct tsl_tokens_store *s);
 
+/* How many tokens can have a name of their file's post-processor. */
+enum { TSL_TOKENS_NAMES = 4096 };
+
 struct tsl_tokens {
     uint32_t *ids;
     /* Bytes of the text that token i stands for, [begin[i], end[i]): where the text was
      * normalised, the source bytes.  Only with TSL_WANT_SPANS. */
     uint32_t *begin, *end;
     uint8_t *marks; /* enum tsl_token_mark; only with TSL_WANT_MARKS */
-    /* 0: as the vocabulary has it; else 1 + its place in store.  Only with TSL_WANT_TEXTS;
-     * the store is the caller's, many lists may share it. */
+    /* 0: as the vocabulary has it; UINT32_MAX - k: the post-processor's name k (postproc.h);
+     * else 1 + its place in store.  Only with TSL_WANT_TEXTS; the store is the caller's,
+     * many lists may share it. */
     uint32_t *texts;
     struct tsl_tokens_store *store;
     size_t n, cap;
@@ -59,7 +63,7 @@ int tsl_tokens_add(struct tsl_tokens *t, uint32_t id, uint32_t begin, uint32_t e
  * without TSL_WANT_TEXTS. */
 int tsl_tokens_say(struct tsl_tokens *t, struct tsl_slice text, bool more,
                    struct tsl_err *err);
-/* What was said of token i; data NULL: nothing.  Lent until the store changes. */
+/* What was said of token i; data NULL: nothing, or it has a name.  Lent until the store changes. */
 struct tsl_slice tsl_tokens_text(const struct tsl_tokens *t, size_t i);
 
 /* Adds tokens [from, from + n) of t, whose store is the same; spans and marks that t does

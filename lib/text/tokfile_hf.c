@@ -12,6 +12,9 @@
 
 typedef const struct tsl_jsonval *json;
 
+/* U+0000 of a key while jansson has the file: noncharacters that no file has in a row. */
+#define KEY_NUL "\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbe\xf4\x8f\xbf\xbf"
+
 /* One part of the file: what messages say of it. */
 struct part {
     const char *file, *role; /* "normalizer" */
@@ -559,7 +562,8 @@ int tsl_tokfile_hf_pretok(struct tsl_hfpipe *p, const struct tsl_jsonval *v,
 /* ---- post-processor ------------------------------------------------------------------- */
 
 /* ["[SEP]", 102] */
-static int get_pair(const struct part *p, const char *key, uint32_t *id)
+static int get_pair(struct tsl_hfpipe *pipe, const struct part *p, const char *key,
+                    struct tsl_postproc_token *token)
 {
     json v = tsl_jsonread_get(p->v, key);
     struct tsl_slice s;
@@ -567,17 +571,17 @@ static int get_pair(const struct part *p, const char *key, uint32_t *id)
     if (tsl_jsonread_size(v) != 2 || !tsl_jsonread_str(tsl_jsonread_at(v, 0), &s) ||
         !tsl_jsonread_int(tsl_jsonread_at(v, 1), &n) || n < 0 || n > UINT32_MAX)
         return wrong(p, key, "[token, id]");
-    *id = (uint32_t)n;
-    return 0;
+    token->id = (uint32_t)n;
+    return tsl_postproc_name(&pipe->postproc, s, &token->name, p->err);
 }
 
 static int post_bert(struct tsl_hfpipe *pipe, const struct part *p)
 {
-    uint32_t cls, sep;
+    struct tsl_postproc_token cls = { 0 }, sep = { 0 };
     bool trim = true, prefix = true, roberta = is(p->type, "RobertaProcessing");
-    int rc = get_pair(p, "sep", &sep);
+    int rc = get_pair(pipe, p, "sep", &sep);
     if (rc == 0)
-        rc = get_pair(p, "cls", &cls);
+        rc = get_pair(pipe, p, "cls", &cls);
     if (rc == 0 && roberta)
         rc = get_bool(p, "trim_offsets", &trim);
     if (rc == 0 && roberta)
@@ -602,39 +606,72 @@ struct pieces {
     size_t n, cap;
 };
 
-/* The ids that the special token called id stands for, as pieces. */
-static int template_special(const struct part *p, struct tsl_slice id, uint8_t type_id,
-                            struct pieces *out)
+static int add_piece(const struct part *p, struct pieces *out,
+                     struct tsl_postproc_piece piece)
 {
-    json specials = tsl_jsonread_get(p->v, "special_tokens"), ids = NULL;
+    int rc = tsl_mem_grow(&out->list, &out->cap, out->n + 1, sizeof *out->list,
+                          "a template", p->err);
+    if (rc == 0)
+        out->list[out->n++] = piece;
+    return rc;
+}
+
+/* Whether a member's key, in which NUL is spelled KEY_NUL (see tsl_tokfile_hf_open), is s. */
+static bool is_key(struct tsl_slice key, struct tsl_slice s)
+{
+    size_t at = 0, n = strlen(KEY_NUL);
+    for (size_t i = 0; i < s.len; i++) {
+        size_t len = s.data[i] ? 1 : n;
+        const void *want = s.data[i] ? (const void *)&s.data[i] : KEY_NUL;
+        if (key.len - at < len || memcmp(key.data + at, want, len) != 0)
+            return false;
+        at += len;
+    }
+    return at == key.len;
+}
+
+/* The ids that the special token called id stands for, as pieces. */
+static int template_special(struct tsl_hfpipe *pipe, const struct part *p,
+                            struct tsl_slice id, uint8_t type_id, struct pieces *out)
+{
+    json specials = tsl_jsonread_get(p->v, "special_tokens"), ids = NULL, names = NULL;
     struct tsl_jsonread_member m = { 0 };
     int rc = 0;
     while (tsl_jsonread_next(specials, &m))
-        if (m.key.len == id.len && memcmp(m.key.data, id.data, id.len) == 0)
+        if (is_key(m.key, id)) {
             ids = tsl_jsonread_get(m.value, "ids");
+            names = tsl_jsonread_get(m.value, "tokens");
+        }
     if (tsl_jsonread_kind(ids) != TSL_JSON_ARRAY)
         return tsl_err_set(p->err, TSL_EFORMAT,
                            "%s: %s %s: \"special_tokens\" does not have %s with its ids",
                            p->file, p->role, tsl_tokfile_quote(p->type).s,
                            tsl_tokfile_quote(id).s);
-    for (size_t i = 0; rc == 0 && i < tsl_jsonread_size(ids); i++) {
+    size_t count = tsl_jsonread_size(ids);
+    if (!count)
+        rc = add_piece(p, out,
+                       (struct tsl_postproc_piece){ .kind = TSL_POSTPROC_NOTHING });
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        struct tsl_postproc_piece piece = { .kind = TSL_POSTPROC_ID,
+                                            .type_id = type_id,
+                                            .more = i > 0 };
+        struct tsl_slice name;
         int64_t n;
         if (!tsl_jsonread_int(tsl_jsonread_at(ids, i), &n) || n < 0 || n > UINT32_MAX)
             return wrong(p, "special_tokens", "a map to whole numbers in range");
-        rc = tsl_mem_grow(&out->list, &out->cap, out->n + 1, sizeof *out->list,
-                          "a template", p->err);
+        piece.id = (uint32_t)n;
+        if (tsl_jsonread_str(tsl_jsonread_at(names, i), &name))
+            rc = tsl_postproc_name(&pipe->postproc, name, &piece.name, p->err);
         if (rc == 0)
-            out->list[out->n++] = (struct tsl_postproc_piece){ .kind = TSL_POSTPROC_ID,
-                                                               .id = (uint32_t)n,
-                                                               .type_id = type_id };
+            rc = add_piece(p, out, piece);
     }
     return rc;
 }
 
 /* "A", "$A", "$B:1", "[CLS]:0" of a template that is spelled as one string or a list of
  * strings are not read: the peer writes objects. */
-static int template_piece(const struct part *p, const char *key, json v,
-                          struct pieces *out)
+static int template_piece(struct tsl_hfpipe *pipe, const struct part *p, const char *key,
+                          json v, struct pieces *out)
 {
     json inner = tsl_jsonread_get(v, "Sequence");
     bool sequence = inner != NULL;
@@ -651,15 +688,11 @@ static int template_piece(const struct part *p, const char *key, json v,
                            "%s: %s %s: type_id %" PRId64 " is not in 0 to 255", p->file,
                            p->role, tsl_tokfile_quote(p->type).s, type_id);
     if (!sequence)
-        return template_special(p, id, (uint8_t)type_id, out);
-    int rc = tsl_mem_grow(&out->list, &out->cap, out->n + 1, sizeof *out->list,
-                          "a template", p->err);
-    if (rc == 0)
-        out->list[out->n++] =
-            (struct tsl_postproc_piece){ .kind = is(id, "B") ? TSL_POSTPROC_SECOND
-                                                             : TSL_POSTPROC_FIRST,
-                                         .type_id = (uint8_t)type_id };
-    return rc;
+        return template_special(pipe, p, id, (uint8_t)type_id, out);
+    return add_piece(p, out,
+                     (struct tsl_postproc_piece){
+                         .kind = is(id, "B") ? TSL_POSTPROC_SECOND : TSL_POSTPROC_FIRST,
+                         .type_id = (uint8_t)type_id });
 }
 
 static int post_template(struct tsl_hfpipe *pipe, const struct part *p)
@@ -672,7 +705,7 @@ static int post_template(struct tsl_hfpipe *pipe, const struct part *p)
         json list;
         rc = get_array(p, keys[k], &list);
         for (size_t i = 0; rc == 0 && i < tsl_jsonread_size(list); i++)
-            rc = template_piece(p, keys[k], tsl_jsonread_at(list, i), &pieces[k]);
+            rc = template_piece(pipe, p, keys[k], tsl_jsonread_at(list, i), &pieces[k]);
     }
     if (rc == 0) {
         rc = tsl_postproc_template(&pipe->postproc, pieces[0].list, pieces[0].n,
@@ -756,6 +789,7 @@ int tsl_tokfile_hf_padding(struct tsl_hfpipe *p, const struct tsl_jsonval *v,
     struct part part = { .file = name, .role = "part", .v = v, .err = err };
     struct tsl_slice s, direction = slice("Right");
     uint64_t multiple = 0, id = 0, type_id = 0, fixed = 0;
+    uint16_t spelling = 0;
     int64_t n = 0;
     p->has_padding = false;
     if (is_null(v))
@@ -775,6 +809,8 @@ int tsl_tokfile_hf_padding(struct tsl_hfpipe *p, const struct tsl_jsonval *v,
     if (rc == 0)
         rc = get_str(&part, "pad_token", &s);
     if (rc == 0)
+        rc = tsl_postproc_name(&p->postproc, s, &spelling, err);
+    if (rc == 0)
         rc = get_str_or(&part, "direction", &direction);
     if (rc < 0)
         return rc;
@@ -783,6 +819,7 @@ int tsl_tokfile_hf_padding(struct tsl_hfpipe *p, const struct tsl_jsonval *v,
     p->padding = (struct tsl_padding){ .fixed = (size_t)fixed,
                                        .multiple = (size_t)multiple,
                                        .id = (uint32_t)id,
+                                       .name = spelling,
                                        .type_id = (uint8_t)type_id,
                                        .left = is(direction, "Left") };
     p->has_padding = true;
@@ -1219,13 +1256,55 @@ static int parse_all(struct tsl_hfpipe *p, json v, const char *name,
     return rc < 0 ? rc : tsl_hfpipe_build(p, err);
 }
 
+/* Behind the string that begins at i (a quote): the closing quote, or n. */
+static size_t string_end(const uint8_t *p, size_t n, size_t i)
+{
+    for (i++; i < n && p[i] != '"'; i++)
+        i += p[i] == '\\';
+    return i < n ? i : n;
+}
+
+/* text with the NULs of its keys as KEY_NUL: jansson refuses them in keys.  *made: the copy,
+ * or NULL where text has none. */
+static int spell_nul(struct tsl_slice *text, uint8_t **made, struct tsl_err *err)
+{
+    const uint8_t *p = text->data;
+    size_t n = text->len, to = 0, nul = strlen("\\u0000");
+    *made = NULL;
+    if (n < nul || !memmem(p, n, "\\u0000", nul))
+        return 0;
+    uint8_t *out = tsl_mem_alloc(n / nul * strlen(KEY_NUL) + n + 1, 1, "a file", err);
+    if (!out)
+        return TSL_ENOMEM;
+    for (size_t i = 0; i < n;) {
+        size_t end = p[i] == '"' ? string_end(p, n, i) : i, k = end + 1;
+        while (k < n && end > i && memchr(" \t\r\n", p[k], 4))
+            k++;
+        bool key = end > i && k < n && p[k] == ':';
+        for (; i <= end && i < n; i++) {
+            if (key && n - i >= nul && memcmp(p + i, "\\u0000", nul) == 0) {
+                memcpy(out + to, KEY_NUL, strlen(KEY_NUL));
+                to += strlen(KEY_NUL);
+                i += nul - 1;
+                continue;
+            }
+            out[to++] = p[i];
+            if (p[i] == '\\' && i < end) /* the two of "\\\\" belong together */
+                out[to++] = p[++i];
+        }
+    }
+    *made = out;
+    *text = (struct tsl_slice){ out, to };
+    return 0;
+}
+
 int tsl_tokfile_hf_open(struct tsl_tokfile_hf_doc *d, struct tsl_slice text,
                         const char *name, struct tsl_err *err)
 {
     struct tsl_jsonl_path path;
     struct tsl_jsonl_value v;
     char storage[sizeof "model.vocab"];
-    uint8_t *rest = NULL;
+    uint8_t *rest = NULL, *spelled = NULL;
     *d = (struct tsl_tokfile_hf_doc){ 0 };
     int rc = tsl_jsonl_path_init(&path, "model.vocab", storage, err);
     if (rc == 0 && tsl_jsonl_find(text, &path, 1, &v, NULL) == 0 &&
@@ -1243,8 +1322,11 @@ int tsl_tokfile_hf_open(struct tsl_tokfile_hf_doc *d, struct tsl_slice text,
         text = (struct tsl_slice){ rest, text.len - v.raw.len + 2 };
     }
     if (rc == 0)
+        rc = spell_nul(&text, &spelled, err);
+    if (rc == 0)
         rc = tsl_jsonread_parse(&d->doc, text, name, err);
     tsl_mem_free(rest);
+    tsl_mem_free(spelled);
     if (rc < 0)
         tsl_tokfile_hf_close(d);
     return rc;

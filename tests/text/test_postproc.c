@@ -10,6 +10,8 @@
 
 enum { CLS = 100, SEP = 101, PAD = 102 };
 
+static const struct tsl_postproc_token cls = { .id = CLS }, sep = { .id = SEP };
+
 /* n tokens from id on; starts: a bit for each that begins a word. */
 static void tokens(struct tsl_tokens *t, uint32_t id, size_t n, uint64_t starts)
 {
@@ -26,7 +28,7 @@ static struct tsl_postproc bert(void)
     struct tsl_err err = { 0 };
     struct tsl_postproc p;
     assert_ok(tsl_postproc_init(&p, &err), &err);
-    assert_ok(tsl_postproc_bert(&p, CLS, SEP, &err), &err);
+    assert_ok(tsl_postproc_bert(&p, cls, sep, &err), &err);
     return p;
 }
 
@@ -202,6 +204,119 @@ static void a_tree_of_a_hundred_thousand_parts_is_refused(void **state)
     tsl_postproc_fini(&p);
 }
 
+/* Asked of 0.23.3: Template, then Bert, over one text. */
+static void a_special_token_of_two_ids_or_of_none_is_one_encoding(void **state)
+{
+    const struct tsl_postproc_piece t[] = {
+        { .kind = TSL_POSTPROC_ID, .id = 7 },
+        { .kind = TSL_POSTPROC_ID, .id = 8, .more = true },
+        { .kind = TSL_POSTPROC_FIRST },
+        { .kind = TSL_POSTPROC_NOTHING },
+    };
+    const struct tsl_postproc_opts o = { 0 }, plain = { .plain = true };
+    struct tsl_postproc p;
+    struct tsl_err err = { 0 };
+    struct tsl_tokens a;
+    (void)state;
+    assert_ok(tsl_postproc_init(&p, &err), &err);
+    assert_ok(tsl_postproc_template(&p, t, 4, t, 4, &err), &err);
+    assert_ok(tsl_postproc_bert(&p, cls, sep, &err), &err);
+    tokens(&a, 1, 2, ~UINT64_C(0));
+    assert_wraps(&p, &a, NULL, &o, "100 7 8 101 1 2 101/1 101/1");
+    assert_wraps(&p, &a, NULL, &plain, "1 2");
+    /* what Bert puts around each of the three is not counted */
+    assert_int_equal(tsl_postproc_added(&p, false), 4);
+    tsl_tokens_fini(&a);
+    tsl_postproc_fini(&p);
+}
+
+static void behind_a_template_the_next_takes_encodings_for_texts(void **state)
+{
+    const struct tsl_postproc_piece one[] = { { .kind = TSL_POSTPROC_FIRST },
+                                              { .kind = TSL_POSTPROC_ID, .id = 7 } };
+    const struct tsl_postproc_piece two[] = { { .kind = TSL_POSTPROC_SECOND },
+                                              { .kind = TSL_POSTPROC_FIRST },
+                                              { .kind = TSL_POSTPROC_ID, .id = 8 } };
+    const struct tsl_postproc_opts o = { 0 };
+    struct tsl_postproc p;
+    struct tsl_err err = { 0 };
+    struct tsl_tokens a, out;
+    (void)state;
+    assert_ok(tsl_postproc_init(&p, &err), &err);
+    tokens(&a, 1, 2, ~UINT64_C(0));
+    assert_ok(tsl_postproc_template(&p, one, 2, two, 3, &err), &err);
+    assert_ok(tsl_postproc_template(&p, one, 2, two, 3, &err), &err);
+    assert_wraps(&p, &a, NULL, &o, "7 1 2 8");
+    tsl_tokens_init(&out, 0);
+    assert_err(tsl_postproc_wrap(&p, &a, &a, &o, &out, NULL, NULL, &err), TSL_EUSAGE,
+               &err, "leaves 3 encodings");
+    tsl_tokens_fini(&out);
+    tsl_tokens_fini(&a);
+    tsl_postproc_fini(&p);
+}
+
+static struct tsl_slice spelled(const void *ctx, uint32_t id)
+{
+    (void)id;
+    return (struct tsl_slice){ ctx, strlen(ctx) };
+}
+
+static void a_token_that_is_put_in_has_the_name_of_its_post_processor(void **state)
+{
+    static const char named[] = "sep\0";
+    struct tsl_postproc p;
+    struct tsl_padding pad = { .fixed = 5, .id = PAD };
+    const struct tsl_postproc_opts o = { .padding = &pad };
+    struct tsl_postproc_token c = cls, s = sep;
+    struct tsl_err err = { 0 };
+    struct tsl_tokens a, out;
+    (void)state;
+    assert_ok(tsl_postproc_init(&p, &err), &err);
+    assert_ok(tsl_postproc_name(&p, spelled("cls", 0), &c.name, &err), &err);
+    assert_ok(tsl_postproc_name(&p, (struct tsl_slice){ (const uint8_t *)named, 4 },
+                                &s.name, &err),
+              &err);
+    assert_ok(tsl_postproc_name(&p, spelled("cls", 0), &pad.name, &err), &err);
+    assert_int_equal(pad.name, c.name);
+    assert_ok(tsl_postproc_bert(&p, c, s, &err), &err);
+    tsl_postproc_forget(&p, &pad, spelled, "cls");
+    assert_true(p.named && !pad.name);
+    tokens(&a, 1, 1, 1);
+    tsl_tokens_init(&out, TSL_WANT_TEXTS);
+    assert_ok(tsl_postproc_wrap(&p, &a, NULL, &o, &out, NULL, NULL, &err), &err);
+    assert_int_equal(out.n, 5);
+    for (size_t i = 0; i < out.n; i++) {
+        struct tsl_slice name = tsl_postproc_named(&p, &out, i);
+        assert_null(tsl_tokens_text(&out, i).data);
+        assert_true(i == 2 ? name.len == 4 && memcmp(name.data, named, 4) == 0
+                           : name.data == NULL);
+    }
+    tsl_tokens_fini(&out);
+    tsl_tokens_fini(&a);
+    tsl_postproc_fini(&p);
+}
+
+/* Asked of 0.23.3: ByteLevel, then Roberta with add_prefix_space. */
+static void the_second_trimming_sees_what_the_first_left(void **state)
+{
+    static const uint8_t text[] = " xy";
+    const struct tsl_slice row = { text, 3 };
+    struct tsl_slice token = { (const uint8_t *)"\xc4\xa0x", 3 };
+    uint32_t begin = 0, end = 2;
+    struct tsl_postproc p;
+    struct tsl_err err = { 0 };
+    (void)state;
+    assert_ok(tsl_postproc_init(&p, &err), &err);
+    assert_ok(tsl_postproc_byte_level(&p, true, false, &err), &err);
+    assert_ok(tsl_postproc_roberta(&p, cls, sep, true, true, &err), &err);
+    tsl_postproc_trim(&p, token, true, false, row, &begin, &end);
+    assert_true(begin == 2 && end == 2);
+    begin = 0;
+    tsl_postproc_trim(&p, token, true, true, row, &begin, &end);
+    assert_true(begin == 1 && end == 2);
+    tsl_postproc_fini(&p);
+}
+
 static void compare(const struct tsl_postproc *p, const struct tsl_tokens *a,
                     const struct tsl_tokens *b, const struct tsl_postproc_opts *o)
 {
@@ -238,10 +353,10 @@ static void the_flat_form_is_the_trunk_of_the_tree(void **state)
         struct tsl_tokens a, b;
         assert_ok(tsl_postproc_init(&p, &err), &err);
         if (gen_below(&g, 2))
-            assert_ok(tsl_postproc_roberta(&p, CLS, SEP, true, gen_below(&g, 2), &err),
+            assert_ok(tsl_postproc_roberta(&p, cls, sep, true, gen_below(&g, 2), &err),
                       &err);
         else if (gen_below(&g, 2))
-            assert_ok(tsl_postproc_bert(&p, CLS, SEP, &err), &err);
+            assert_ok(tsl_postproc_bert(&p, cls, sep, &err), &err);
         tokens(&a, 1, gen_below(&g, 20), gen_u64(&g));
         tokens(&b, 31, gen_below(&g, 20), gen_u64(&g));
         const struct tsl_truncation cut = {
@@ -279,7 +394,7 @@ static void any_failed_allocation_is_reported(void **state)
         fault_arm(nth, "calloc realloc mmap");
         int rc = tsl_postproc_init(&p, &err);
         if (rc == 0)
-            rc = tsl_postproc_roberta(&p, CLS, SEP, true, true, &err);
+            rc = tsl_postproc_roberta(&p, cls, sep, true, true, &err);
         if (rc == 0)
             rc = tsl_postproc_tree(&p, &a, NULL, &o, &tree, &err);
         const char *call = fault_disarm();
@@ -302,6 +417,10 @@ int main(void)
         TEST(the_odd_token_is_of_the_text_that_is_longer_when_tokenizing_stops),
         TEST(what_cannot_be_cut_is_refused),
         TEST(a_tree_of_a_hundred_thousand_parts_is_refused),
+        TEST(a_special_token_of_two_ids_or_of_none_is_one_encoding),
+        TEST(behind_a_template_the_next_takes_encodings_for_texts),
+        TEST(a_token_that_is_put_in_has_the_name_of_its_post_processor),
+        TEST(the_second_trimming_sees_what_the_first_left),
         TEST(the_flat_form_is_the_trunk_of_the_tree),
         TEST(any_failed_allocation_is_reported),
     };

@@ -274,6 +274,27 @@ static void keys_that_the_peer_does_not_know_are_passed_over(void **state)
     tsl_hfpipe_destroy(p);
 }
 
+/* The keys are NUL, backslash NUL and the six characters backslash u0000. */
+static void a_special_token_may_be_called_by_nul(void **state)
+{
+#define NUL "\\u0000"
+#define BACKSLASH "\\\\"
+#define KEY(key, id) "\"" key "\":{\"ids\":[" id "]}"
+#define PIECE(key) "{\"SpecialToken\":{\"id\":\"" key "\",\"type_id\":0}}"
+#define PIECES PIECE(NUL) "," PIECE(BACKSLASH NUL) "," PIECE(BACKSLASH "u0000")
+#define KEYS KEY(NUL, "7") "," KEY(BACKSLASH NUL, "8") "," KEY(BACKSLASH "u0000", "9")
+    struct tsl_hfpipe *p =
+        hf_pipe(HF("\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":"
+                   "[" PIECES "],\"pair\":[],\"special_tokens\":{" KEYS "}},",
+                   HF_WORDS));
+    const struct tsl_postproc_list *l = &p->postproc.lists[0][1];
+    (void)state;
+    assert_int_equal(l->n, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(l->list[i].id, 7 + i);
+    tsl_hfpipe_destroy(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +307,7 @@ int main(void)
         TEST(added_tokens_with_other_ids_than_told_are_noted),
         TEST(models_without_a_type_are_told_by_their_members),
         TEST(keys_that_the_peer_does_not_know_are_passed_over),
+        TEST(a_special_token_may_be_called_by_nul),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
