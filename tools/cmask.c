@@ -658,12 +658,21 @@ static int write_stats(const struct tsl_maskjob_opts *o,
     return cli_write_json(given.stats, &w, err);
 }
 
+/* Does it matter to the samples where sentences end? */
+static bool sees_sentences(const struct tsl_maskjob_opts *o)
+{
+    const struct objective *obj = objective_of(o->objective);
+    const char *pack = given.pack ? given.pack : obj->pack;
+    return obj->of != OF_PACKS ||
+           (strcmp(pack, "stream") != 0 && strcmp(pack, "bestfit") != 0);
+}
+
 /* What a user should know although all went well. */
-static void warn_of(const struct tsl_maskjob_stats *st)
+static void warn_of(const struct tsl_maskjob_opts *o, const struct tsl_maskjob_stats *st)
 {
     if (given.quiet)
         return;
-    if (st->docs.ndocs > 1 && st->docs.lone == st->docs.ndocs)
+    if (sees_sentences(o) && st->docs.ndocs > 1 && st->docs.lone == st->docs.ndocs)
         cli_warn("every document has one sentence: were lines shuffled, or sentences not "
                  "split (ctok encode --split-sentences)?");
     if (st->pair.one_document)
@@ -759,7 +768,7 @@ int main(int argc, char **argv)
         rc = run(&o, &st, &err);
     }
     if (rc == 0)
-        warn_of(&st);
+        warn_of(&o, &st);
     if (rc == 0 && given.stats)
         rc = write_stats(&o, &st, &err);
     if (rc == 0)
