@@ -8,15 +8,19 @@
 #include "par/thread.h"
 
 enum { SLOTS = 64, TICK_MS = 1 };
-#define SLOT_BYTES (UINT64_C(1) << 36) /* of addresses and of the file, which has holes */
+/* Of addresses and of the file, which has holes.  As many as there are: a limit on addresses,
+ * a CPU with 39 bits of them, ThreadSanitizer leave fewer. */
+#define SLOT_MAX (UINT64_C(1) << 36)
+#define SLOT_MIN (UINT64_C(1) << 28)
 #define GRAIN (UINT64_C(1) << 20)
 
-/* One file mapped at one place; block i lies at i * SLOT_BYTES, so that each can grow where
+/* One file mapped at one place; block i lies at i * slot, so that each can grow where
  * it is. */
 struct tsl_filemem {
     struct tsl_mem_home home; /* first */
     struct tsl_file file, statm;
     uint8_t *base;
+    uint64_t slot; /* a power of 2 from SLOT_MIN to SLOT_MAX */
     uint64_t resident_max;
     struct tsl_mutex lock; /* of what follows */
     struct tsl_cond stop;
@@ -48,7 +52,7 @@ static void watch(void *ctx)
         if (resident(m) > m->resident_max)
             for (size_t i = 0; i < SLOTS; i++)
                 if (m->bytes[i])
-                    tsl_pages_drop(m->base + i * SLOT_BYTES, m->bytes[i]);
+                    tsl_pages_drop(m->base + i * m->slot, m->bytes[i]);
         tsl_cond_wait_ms(&m->stop, &m->lock, TICK_MS);
     }
     tsl_mutex_unlock(&m->lock);
@@ -58,12 +62,12 @@ static void watch(void *ctx)
 static int extend(struct tsl_filemem *m, size_t i, uint64_t bytes, struct tsl_err *err)
 {
     bytes = (bytes + GRAIN - 1) & ~(GRAIN - 1);
-    if (bytes > SLOT_BYTES)
+    if (bytes > m->slot)
         return tsl_err_nomem(err, bytes, "a long row");
     if (bytes <= m->bytes[i])
         return 0;
-    int rc = tsl_file_reserve(&m->file, i * SLOT_BYTES + m->bytes[i], bytes - m->bytes[i],
-                              err);
+    int rc =
+        tsl_file_reserve(&m->file, i * m->slot + m->bytes[i], bytes - m->bytes[i], err);
     if (rc == 0)
         m->bytes[i] = bytes;
     return rc;
@@ -72,7 +76,7 @@ static int extend(struct tsl_filemem *m, size_t i, uint64_t bytes, struct tsl_er
 static void *resize(struct tsl_mem_home *h, void *old, size_t bytes, struct tsl_err *err)
 {
     struct tsl_filemem *m = (struct tsl_filemem *)h;
-    size_t i = old ? ((uintptr_t)old - h->begin) / SLOT_BYTES : 0;
+    size_t i = old ? ((uintptr_t)old - h->begin) / m->slot : 0;
     void *p = NULL;
     tsl_mutex_lock(&m->lock);
     while (!old && i < SLOTS && m->bytes[i])
@@ -80,7 +84,7 @@ static void *resize(struct tsl_mem_home *h, void *old, size_t bytes, struct tsl_
     if (i == SLOTS)
         tsl_err_nomem(err, bytes, "a long row");
     else if (extend(m, i, bytes ? bytes : 1, err) == 0)
-        p = m->base + i * SLOT_BYTES;
+        p = m->base + i * m->slot;
     tsl_mutex_unlock(&m->lock);
     return p;
 }
@@ -88,12 +92,24 @@ static void *resize(struct tsl_mem_home *h, void *old, size_t bytes, struct tsl_
 static void release(struct tsl_mem_home *h, void *p)
 {
     struct tsl_filemem *m = (struct tsl_filemem *)h;
-    size_t i = ((uintptr_t)p - h->begin) / SLOT_BYTES;
+    size_t i = ((uintptr_t)p - h->begin) / m->slot;
     tsl_mutex_lock(&m->lock);
     tsl_pages_drop(p, m->bytes[i]);
-    tsl_file_punch(&m->file, i * SLOT_BYTES, m->bytes[i]);
+    tsl_file_punch(&m->file, i * m->slot, m->bytes[i]);
     m->bytes[i] = 0;
     tsl_mutex_unlock(&m->lock);
+}
+
+/* The widest slots for which there are addresses. */
+static int map(struct tsl_filemem *m, struct tsl_err *err)
+{
+    for (m->slot = SLOT_MAX; m->slot >= SLOT_MIN; m->slot /= 2) {
+        m->base = tsl_pages_map_shared(m->file.fd, 0, SLOTS * m->slot, m->file.name,
+                                       m->slot > SLOT_MIN ? NULL : err);
+        if (m->base)
+            return 0;
+    }
+    return TSL_ENOMEM;
 }
 
 int tsl_filemem_create(struct tsl_filemem **out, const char *dir, uint64_t resident_max,
@@ -107,16 +123,13 @@ int tsl_filemem_create(struct tsl_filemem **out, const char *dir, uint64_t resid
     tsl_mutex_init(&m->lock);
     tsl_cond_init(&m->stop);
     int rc = tsl_file_temp(&m->file, dir, false, err);
-    if (rc == 0) {
-        m->base =
-            tsl_pages_map_shared(m->file.fd, 0, SLOTS * SLOT_BYTES, m->file.name, err);
-        rc = m->base ? 0 : TSL_ENOMEM;
-    }
+    if (rc == 0)
+        rc = map(m, err);
     if (rc == 0 && tsl_file_open(&m->statm, "/proc/self/statm", NULL) < 0)
         m->statm = (struct tsl_file)TSL_FILE_INIT; /* then the pages leave at each tick */
     m->home =
-        (struct tsl_mem_home){ (uintptr_t)m->base,
-                               (uintptr_t)m->base + SLOTS * SLOT_BYTES, resize, release };
+        (struct tsl_mem_home){ (uintptr_t)m->base, (uintptr_t)m->base + SLOTS * m->slot,
+                               resize, release };
     if (rc == 0 && tsl_mem_home_set(&m->home) < 0) {
         rc = tsl_err_set(err, TSL_EUSAGE, "another long row is in a file just now");
         goto fail;
@@ -133,7 +146,7 @@ int tsl_filemem_create(struct tsl_filemem **out, const char *dir, uint64_t resid
 fail:
     m->thread.started = 0;
     if (m->base)
-        tsl_pages_unmap(m->base, SLOTS * SLOT_BYTES);
+        tsl_pages_unmap(m->base, SLOTS * m->slot);
     tsl_file_close(&m->file, NULL);
     tsl_file_close(&m->statm, NULL);
     tsl_cond_fini(&m->stop);
@@ -152,7 +165,7 @@ void tsl_filemem_destroy(struct tsl_filemem *m)
     tsl_mutex_unlock(&m->lock);
     tsl_thread_join(&m->thread);
     tsl_mem_home_set(NULL);
-    tsl_pages_unmap(m->base, SLOTS * SLOT_BYTES);
+    tsl_pages_unmap(m->base, SLOTS * m->slot);
     tsl_file_close(&m->file, NULL);
     tsl_file_close(&m->statm, NULL);
     tsl_cond_fini(&m->stop);

@@ -7,7 +7,8 @@
  * touched.
  * Order: none.
  * Memory: the process stays near the resident_max bytes that it is told, as long as what
- *   lies elsewhere does; the disk has what the blocks need.
+ *   lies elsewhere does; the disk has what the blocks need.  Of addresses it takes 4 TiB, or
+ *   what there is down to 16 GiB; a block may have a 64th of them.
  * Threads: any; one is made. */
 #ifndef TSL_FILEMEM_H
 #define TSL_FILEMEM_H

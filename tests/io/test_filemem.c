@@ -1,6 +1,9 @@
 #include "io/filemem.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "support/test.h"
@@ -76,6 +79,44 @@ static void there_is_one_at_a_time_and_small_blocks_stay_on_the_heap(void **stat
     tsl_filemem_destroy(made());
 }
 
+/* The addresses that the process has, and more. */
+static void limit_addresses(struct rlimit *old, uint64_t more)
+{
+    size_t n;
+    char *statm = (char *)file_get("/proc/self/statm", &n);
+    assert_non_null(statm);
+    assert_int_equal(getrlimit(RLIMIT_AS, old), 0);
+    struct rlimit r = *old;
+    r.rlim_cur = strtoull(statm, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE) + more;
+    free(statm);
+    assert_int_equal(setrlimit(RLIMIT_AS, &r), 0);
+}
+
+static void blocks_are_smaller_where_addresses_are_few(void **state)
+{
+    struct tsl_filemem *m = NULL;
+    struct tsl_err err = { 0 };
+    struct rlimit old;
+    (void)state;
+    limit_addresses(&old, (uint64_t)100 << 30);
+    m = made();
+    tsl_mem_home_use(true);
+    uint8_t *p = tsl_mem_alloc(3 * MIB, 1, "it", &err);
+    assert_non_null(p);
+    memset(p, 1, 3 * MIB);
+    assert_null(tsl_mem_resize(p, (size_t)2 << 30, 1, "it", &err));
+    assert_err(err.code, TSL_ENOMEM, &err, "a long row");
+    assert_true(all(p, 3 * MIB, 1));
+    tsl_mem_free(p);
+    tsl_mem_home_use(false);
+    tsl_filemem_destroy(m);
+    assert_int_equal(setrlimit(RLIMIT_AS, &old), 0);
+
+    limit_addresses(&old, (uint64_t)2 << 30);
+    assert_err(tsl_filemem_create(&m, ".", 1, &err), TSL_ENOMEM, &err, "map");
+    assert_int_equal(setrlimit(RLIMIT_AS, &old), 0);
+}
+
 static void no_folder_no_memory(void **state)
 {
     struct tsl_filemem *m = NULL;
@@ -91,6 +132,7 @@ int main(void)
         TEST(blocks_keep_their_bytes_while_they_grow),
         TEST(a_new_block_is_zero_where_another_was),
         TEST(there_is_one_at_a_time_and_small_blocks_stay_on_the_heap),
+        TEST(blocks_are_smaller_where_addresses_are_few),
         TEST(no_folder_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
