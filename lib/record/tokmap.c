@@ -39,6 +39,7 @@ struct tsl_tokmap {
     struct block *blocks; /* and one behind the last */
     size_t nblocks;
     struct tsl_tokmap_counts n;
+    uint64_t raw_bytes, nvalues[NCOLUMNS]; /* as the trailer has to count them */
     uint64_t memory;
     _Atomic uint64_t touched;
 };
@@ -146,7 +147,9 @@ static bool take_block(struct tsl_tokmap *m, const struct tsl_reclayout *layout,
         const struct tsl_recblock_column *c = &b.columns[m->column[k]];
         to->ends[k] = (uint32_t)((const uint8_t *)c->ends - payload);
         to->values[k] = (uint32_t)(c->values - payload);
+        m->nvalues[k] += c->nvalues;
     }
+    m->raw_bytes += h.stored; /* not compressed */
     *next = h.first + h.nrecords;
     if (!take_records(m, to, &b, open) ||
         !ids_below(&b.columns[m->column[IDS]], m->head.id_bytes, m->head.vocab_size))
@@ -187,7 +190,10 @@ static int check_blocks(struct tsl_tokmap *m, const struct tsl_reclayout *layout
         touch(m, end - x->entries[i].at);
     }
     m->blocks[m->nblocks].first = m->n.ndocs;
-    return next == m->rechead.first + x->nrecords &&
+    for (int k = 0; k < NCOLUMNS; k++)
+        if (x->nvalues[m->column[k]] != m->nvalues[k])
+            return 0;
+    return x->raw_bytes == m->raw_bytes && next == m->rechead.first + x->nrecords &&
            !(m->nblocks && m->blocks[m->nblocks - 1].goes_on);
 }
 
