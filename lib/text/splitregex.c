@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 #include "base/quote.h"
-#include "text/uniprop.h"
+#include "text/unitables.h"
 
 enum { PATTERN_BYTES_MAX = 64 << 10 }; /* real ones have up to a few hundred */
 
@@ -86,25 +86,6 @@ static int refuse(const struct rewrite *r, const char *why)
 
 /* ---- properties: PCRE2's Unicode is older than the peer's ---- */
 
-/* Which of our bits tell a category's members; all of `must` and none of `not`. */
-static const struct {
-    const char *name;
-    uint32_t must, not ;
-} categories[] = {
-    { "L", TSL_UNI_L, 0 },
-    { "Ll", TSL_UNI_LL, 0 },
-    { "Lu", TSL_UNI_LU, 0 },
-    { "Lo", TSL_UNI_L | TSL_UNI_UPPER | TSL_UNI_LOWER, 0 }, /* Lm, too: few
-                                                                are new */
-    { "N", TSL_UNI_N, 0 },
-    { "Nd", TSL_UNI_N | TSL_UNI_WORD, 0 },
-    { "No", TSL_UNI_N, TSL_UNI_WORD },
-    { "M", TSL_UNI_M, 0 },
-    { "P", TSL_UNI_P, 0 },
-    { "Po", TSL_UNI_P, 0 },
-    { "S", TSL_UNI_S, 0 },
-};
-
 static const struct {
     const char *name, *category;
 } long_names[] = { { "Letter", "L" },
@@ -147,17 +128,6 @@ static const struct {
                    { "Unassigned", "Cn" },
                    { "Other", "C" } };
 
-/* Of scripts, what Unicode 15 and 16 added to those that are asked for. */
-static const struct {
-    const char *name, *more;
-} scripts[] = {
-    { "Han", "\\x{2ebf0}-\\x{2ee5d}\\x{31350}-\\x{323af}\\x{2b739}" },
-    { "Hiragana", "\\x{1b132}" },
-    { "Katakana", "\\x{1b155}" },
-    { "Cyrillic", "\\x{1c89}\\x{1c8a}\\x{1e030}-\\x{1e06d}\\x{1e08f}" },
-    { "Latin", "\\x{a7cb}-\\x{a7cd}\\x{a7da}-\\x{a7dc}\\x{1df25}-\\x{1df2a}" },
-};
-
 /* As names of properties are compared: without case, blanks, - and _. */
 static bool same_name(const char *a, size_t n, const char *b)
 {
@@ -192,32 +162,74 @@ static size_t encode(uint32_t cp, uint8_t out[4])
     return n;
 }
 
-/* Adds what has the bits, and is no character yet for PCRE2. */
-static int add_newer(const struct rewrite *r, struct text *to, uint32_t must,
-                     uint32_t not )
+static int add_range(const struct rewrite *r, struct text *to, uint32_t first,
+                     uint32_t last)
 {
-    pcre2_code *code = compile_small("\\p{Cn}");
+    char range[40];
+    snprintf(range, sizeof range, "\\x{%" PRIx32 "}-\\x{%" PRIx32 "}", first, last);
+    return add_text(r, to, range);
+}
+
+/* Adds those newer than PCRE2's Unicode may be whose category begins with it, or of the
+ * script, or (both NULL) that are Emoji. */
+static int add_newer(const struct rewrite *r, struct text *to, const char *category,
+                     const char *script)
+{
+    int rc = 0;
+    for (const struct tsl_unitab_range *n = tsl_unitab_newer; rc == 0 && n->category; n++)
+        if (category ? strncmp(n->category, category, strlen(category)) == 0
+            : script ? same_name(script, strlen(script), n->script)
+                     : n->emoji)
+            rc = add_range(r, to, n->first, n->last);
+    return rc;
+}
+
+/* Adds what PCRE2 has in a category and the peer has, too: nothing newer, nor U+1171E, a
+ * spacing mark since Unicode 15. */
+static int add_older(const struct rewrite *r, struct text *to, const char *category)
+{
+    pcre2_code *code = compile_small(category);
     pcre2_match_data *m = code ? pcre2_match_data_create_from_pattern(code, NULL) : NULL;
-    uint32_t from = 0;
+    const struct tsl_unitab_range *newer = tsl_unitab_newer;
+    int64_t from = -1;
     int rc = m ? 0 : tsl_err_nomem(r->err, 1, "a regular expression");
-    for (uint32_t cp = 0x300; rc == 0 && cp <= 0x110000; cp++) {
-        uint32_t is = cp < 0x110000 ? tsl_uniprop(cp) : 0;
+    for (uint32_t cp = 0; rc == 0 && cp <= 0x110000; cp++) {
         uint8_t c[4];
-        char range[40];
-        bool newer = (is & must) == must && !(is & not ) &&
-                     pcre2_match(code, c, encode(cp, c), 0,
-                                 PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED, m, NULL) > 0;
-        if (newer && !from)
+        if (newer->category && newer->last < cp)
+            newer++;
+        bool is = cp < 0x110000 && (cp < 0xd800 || cp > 0xdfff) &&
+                  pcre2_match(code, c, encode(cp, c), 0,
+                              PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED, m, NULL) > 0 &&
+                  cp != 0x1171e && !(newer->category && newer->first <= cp);
+        if (is && from < 0)
             from = cp;
-        if (newer || !from)
+        if (is || from < 0)
             continue;
-        snprintf(range, sizeof range, "\\x{%" PRIx32 "}-\\x{%" PRIx32 "}", from, cp - 1);
-        rc = add_text(r, to, range);
-        from = 0;
+        rc = add_range(r, to, (uint32_t)from, cp - 1);
+        from = -1;
     }
     pcre2_match_data_free(m);
     pcre2_code_free(code);
     return rc;
+}
+
+/* Adds a general category: one letter or two. */
+static int add_category(const struct rewrite *r, struct text *to, const char *name)
+{
+    char ask[16];
+    int rc = 0;
+    snprintf(ask, sizeof ask, "\\p{%s}", name);
+    if (strcmp(name, "C") == 0)
+        rc = add_text(r, to, "\\p{Cc}\\p{Cf}\\p{Co}");
+    if (rc == 0 && (strcmp(name, "C") == 0 || strcmp(name, "Cn") == 0))
+        rc = add_older(r, to, "\\p{Cn}");
+    else if (rc == 0 && strcmp(name, "Mn") == 0)
+        rc = add_older(r, to, ask);
+    else if (rc == 0)
+        rc = add_text(r, to, ask);
+    if (rc == 0 && strcmp(name, "Mc") == 0)
+        rc = add_text(r, to, "\\x{1171e}");
+    return rc < 0 ? rc : add_newer(r, to, name, NULL);
 }
 
 /* Alphabetic and Lowercase, and what they have had since Unicode 14 besides letters. */
@@ -230,10 +242,12 @@ static int add_newer(const struct rewrite *r, struct text *to, uint32_t must,
 #define LOWER_SET                                                                        \
     "\\p{Lowercase}\\x{10fc}\\x{a7f2}-\\x{a7f4}\\x{ab69}\\x{1e030}-\\x{1e06d}"
 
+enum { POSIX_PROPERTIES = 6 };
+
 /* [:name:], and \p{name}; set NULL: \w. */
 static const struct {
     const char *name, *set;
-    const char *property[2];
+    const char *property[POSIX_PROPERTIES];
 } posix[] = { { "space", SPACE_SET, { NULL } },
               { "punct", "", { "P", "S" } },
               { "digit", "", { "Nd" } },
@@ -245,6 +259,8 @@ static const struct {
               { "blank", "\\t\\p{Zs}", { NULL } },
               { "cntrl", "\\p{Cc}", { NULL } },
               { "ascii", "\\x00-\\x7f", { NULL } },
+              { "graph", "\\p{Co}", { "L", "M", "N", "P", "S", "Cf" } },
+              { "print", "\\p{Co}\\p{Zs}", { "L", "M", "N", "P", "S", "Cf" } },
               { "word", NULL, { NULL } } };
 
 enum { POSIX_PUNCT = 1 }; /* \p{Punct} is without symbols */
@@ -267,12 +283,9 @@ static int add_property(struct rewrite *r, struct text *to, const char *name, si
             name = long_names[i].category;
             n = strlen(name);
         }
-    for (size_t i = 0; i < sizeof categories / sizeof *categories; i++)
-        if (same_name(name, n, categories[i].name)) {
-            snprintf(ask, sizeof ask, "\\p{%s}", categories[i].name);
-            int rc = add_text(r, to, ask);
-            return rc < 0 ? rc : add_newer(r, to, categories[i].must, categories[i].not );
-        }
+    for (size_t i = 0; i < sizeof long_names / sizeof *long_names; i++)
+        if (same_name(name, n, long_names[i].category))
+            return add_category(r, to, long_names[i].category);
     /* PCRE2's \p{Greek} asks for extensions, Oniguruma's does not. */
     snprintf(ask, sizeof ask, "\\p{sc:%.*s}", (int)n, name);
     pcre2_code *code = compile_small(ask);
@@ -280,9 +293,9 @@ static int add_property(struct rewrite *r, struct text *to, const char *name, si
     if (!code)
         snprintf(ask, sizeof ask, "\\p{%.*s}", (int)n, name);
     int rc = add_text(r, to, ask);
-    for (size_t i = 0; rc == 0 && i < sizeof scripts / sizeof *scripts; i++)
-        if (same_name(name, n, scripts[i].name))
-            rc = add_text(r, to, scripts[i].more);
+    snprintf(ask, sizeof ask, "%.*s", (int)n, name);
+    if (rc == 0)
+        rc = add_newer(r, to, NULL, same_name(name, n, "Emoji") ? NULL : ask);
     return rc;
 }
 
@@ -311,7 +324,7 @@ static int add_word(struct rewrite *r, struct text *to, bool in_class)
 static int add_posix(struct rewrite *r, struct text *to, size_t i)
 {
     int rc = posix[i].set ? add_text(r, to, posix[i].set) : add_word(r, to, true);
-    for (int k = 0; rc == 0 && k < 2 && posix[i].property[k]; k++)
+    for (int k = 0; rc == 0 && k < POSIX_PROPERTIES && posix[i].property[k]; k++)
         rc = add_property(r, to, posix[i].property[k], strlen(posix[i].property[k]));
     return rc;
 }
@@ -350,7 +363,9 @@ static int escape_set(struct rewrite *r, struct text *members, bool in_class,
     int rc;
     if (low == 'p') {
         rc = property_name(r, &name, &n, negated);
-        rc = rc < 0 ? rc : add_property(r, members, name, n);
+        if (rc == 0)
+            rc = same_name(name, n, "Word") ? add_word(r, members, in_class)
+                                            : add_property(r, members, name, n);
         return rc < 0 ? rc : 1;
     }
     if (low != 's' && low != 'w' && low != 'h' && low != 'd')

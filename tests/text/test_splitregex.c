@@ -119,6 +119,28 @@ static void properties_are_those_of_unicode_16_without_extensions(void **state)
     assert_matches("x{,2}y", "xxy", "0-3 ");
 }
 
+static void categories_and_scripts_know_what_unicode_15_and_16_added(void **state)
+{
+    (void)state;
+    assert_matches("\\p{Lo}", "\U00016d40\U00010d4a", "4-8 ");
+    assert_matches("\\p{Lm}", "\U00016d40\U00010d4a", "0-4 ");
+    assert_matches("\\p{Mn}", "\u0897\u0301\U0001171e", "0-3 3-5 ");
+    assert_matches("\\p{Spacing Mark}", "\u0cf3\U0001171e", "0-3 3-7 ");
+    assert_matches("\\p{Pd}", "-\U00010d6e", "0-1 1-5 ");
+    assert_matches("\\p{So}", "\u2427", "0-3 ");
+    assert_matches("\\p{Cn}", "\u0897\u0378", "3-5 ");
+    assert_matches("\\P{C}", "\u0897\u0378\u200b", "0-3 ");
+    assert_matches("\\p{Cf}", "\U00013439a", "0-4 ");
+    assert_matches("\\p{Arabic}", "\u0897", "0-3 ");
+    assert_matches("\\p{Devanagari}", "\U00011b00", "0-4 ");
+    assert_matches("\\p{Common}", "\u2427a", "0-3 ");
+    assert_matches("\\p{Emoji}", "\U0001fae9x", "0-4 ");
+    assert_matches("[[:graph:]]", "a \n\u0897\u0378", "0-1 3-6 ");
+    assert_matches("\\p{Print}", "a \n\U00013439", "0-1 1-2 3-7 ");
+    assert_matches("\\p{Word}", "\u00b2", "0-2 ");
+    assert_matches("[\\p{Word}]", "\u00b2", "");
+}
+
 static void a_plus_behind_an_interval_repeats_it(void **state)
 {
     (void)state;
@@ -143,7 +165,7 @@ static void what_is_no_pattern_is_refused_with_its_text(void **state)
 static void what_would_mean_something_else_is_refused(void **state)
 {
     (void)state;
-    assert_refused("[[:graph:]]", "[:class:]");
+    assert_refused("[[:emoji:]]", "[:class:]");
     assert_refused("[\\K]", "within a class");
     assert_refused("[&&a]", "an empty class");
     assert_refused("\\p{L", "without its }");
@@ -217,6 +239,7 @@ int main(void)
         TEST(a_class_within_a_class_is_a_part_of_it),
         TEST(classes_are_negated_and_intersected),
         TEST(properties_are_those_of_unicode_16_without_extensions),
+        TEST(categories_and_scripts_know_what_unicode_15_and_16_added),
         TEST(a_plus_behind_an_interval_repeats_it),
         TEST(what_is_no_pattern_is_refused_with_its_text),
         TEST(what_would_mean_something_else_is_refused),
