@@ -323,7 +323,7 @@ static int at(void *p, uint64_t i, struct tsl_record *rec, struct tsl_err *err)
         const uint8_t *data;
         int rc = 0;
         if (count == 0) {
-            uint64_t end;
+            uint64_t end = first;
             rc = list_range(r, c, i, &first, &end, err);
             count = end - first;
         }
