@@ -278,12 +278,15 @@ static size_t leading(struct tsl_slice s)
     return n;
 }
 
+/* Where the character that ends at i (or has byte i) begins; what is ill-formed counts as
+ * the pieces that decoding takes it in. */
 static size_t before(struct tsl_slice s, size_t i)
 {
-    do
-        i--;
-    while (i && (s.data[i] & 0xc0) == 0x80);
-    return i;
+    size_t from = i - 1;
+    uint32_t cp;
+    while (from && (s.data[from] & 0xc0) == 0x80)
+        from--;
+    return from + tsl_utf8_decode(s.data + from, s.data + s.len, &cp) < i ? i - 1 : from;
 }
 
 static size_t trailing(struct tsl_slice s)

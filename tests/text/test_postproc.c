@@ -314,6 +314,12 @@ static void the_second_trimming_sees_what_the_first_left(void **state)
     begin = 0;
     tsl_postproc_trim(&p, token, true, true, row, &begin, &end);
     assert_true(begin == 1 && end == 2);
+    /* a byte that is no UTF-8 is a character */
+    begin = 0;
+    end = 2;
+    tsl_postproc_trim(&p, (struct tsl_slice){ (const uint8_t *)"x ", 2 }, true, true,
+                      (struct tsl_slice){ (const uint8_t *)"x\x8d", 2 }, &begin, &end);
+    assert_true(begin == 0 && end == 0); /* two trims */
     tsl_postproc_fini(&p);
 }
 
