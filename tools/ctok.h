@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "cli_progress.h"
 #include "cli_run.h"
+#include "cli_vocab.h"
 #include "io/sink.h"
 #include "text/tokenizer.h"
 
@@ -29,8 +30,8 @@ extern const struct ctok_command ctok_encode, ctok_decode, ctok_inspect, ctok_co
 
 /* What the command line says, as far as more than one command asks for it. */
 struct ctok_options {
-    const char *vocab, *pattern, *rules, *invalid, *special_text, *words;
-    bool lowercase, cased;
+    struct cli_vocab vocabulary;
+    const char *invalid, *special_text, *words;
     const char *rows, *input, *field, *files0;
     bool nul;
     const char *specials, *format, *output, *compress;
@@ -56,19 +57,7 @@ extern const char ctok_notes[];
     }
 
 #define CTOK_VOCABULARY                                                                  \
-    CTOK_HEADING("The vocabulary:"),                                                     \
-        CTOK_OPT('V', "vocab", "VOCAB", CLI_STR, &ctok_given.vocab,                      \
-                 "vocab.txt, tokenizer.json, a .model, a .tiktoken, or a\n"              \
-                 "folder with one of them, or with vocab.json + merges.txt"),            \
-        CTOK_OPT(0, "pattern", "NAME", CLI_STR, &ctok_given.pattern,                     \
-                 "of a .tiktoken: r50k, cl100k or o200k; default: by size"),             \
-        CTOK_OPT(0, "lowercase", NULL, CLI_FLAG, &ctok_given.lowercase,                  \
-                 "of a vocab.txt: lower case, no accents; default: if it\n"              \
-                 "has no capital letters"),                                              \
-        CTOK_OPT(0, "cased", NULL, CLI_FLAG, &ctok_given.cased,                          \
-                 "of a vocab.txt: leave case and accents alone"),                        \
-        CTOK_OPT(0, "rules", "RULES", CLI_STR, &ctok_given.rules,                        \
-                 "of a vocab.txt: hf (the default), google or bert4keras"),              \
+    CTOK_HEADING("The vocabulary:"), CLI_VOCAB(ctok_given.vocabulary),                   \
         CTOK_OPT(0, "words", "FILE", CLI_STR, &ctok_given.words,                         \
                  "words, one a line, perhaps with counts, whose tokens\n"                \
                  "make one word (Chinese whole-word masking)"),                          \

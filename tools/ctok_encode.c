@@ -113,8 +113,9 @@ static int explain_encode(const struct tsl_tokenizer *t,
     int rc = tsl_encodejob_plan(j, &p, err);
     if (rc < 0)
         return rc;
-    printf("vocabulary   %s: %s, %" PRIu32 " ids\n", tsl_quote(ctok_given.vocab).s,
-           tsl_tokenizer_engine(t), tsl_tokenizer_size(t));
+    printf("vocabulary   %s: %s, %" PRIu32 " ids\n",
+           tsl_quote(ctok_given.vocabulary.vocab).s, tsl_tokenizer_engine(t),
+           tsl_tokenizer_size(t));
     printf("options      %s\n", j->options);
     rc = ctok_explain_input(j->paths, j->npaths, j->field, err);
     if (rc < 0)
@@ -140,11 +141,11 @@ static const char *options_text(void)
     static char text[512];
     snprintf(text, sizeof text,
              "--rules=%s --pattern=%s%s --specials=%s --special-text=%s --invalid=%s%s%s",
-             ctok_given.rules ? ctok_given.rules : "hf",
-             ctok_given.pattern ? ctok_given.pattern : "auto",
-             ctok_given.lowercase ? " --lowercase"
-             : ctok_given.cased   ? " --cased"
-                                  : "",
+             ctok_given.vocabulary.rules ? ctok_given.vocabulary.rules : "hf",
+             ctok_given.vocabulary.pattern ? ctok_given.vocabulary.pattern : "auto",
+             ctok_given.vocabulary.lowercase ? " --lowercase"
+             : ctok_given.vocabulary.cased   ? " --cased"
+                                             : "",
              given.pair            ? "add"
              : ctok_given.specials ? ctok_given.specials
                                    : "none",

@@ -291,7 +291,7 @@ static int inspect_vocabulary(const struct tsl_tokenizer *t, struct tsl_coder *c
         return rc;
     for (uint32_t i = 0; i < size; i++)
         holes += tsl_tokenizer_spell(t, i, raw, sizeof raw) < 0;
-    printf("vocabulary   %s\n", tsl_quote(ctok_given.vocab).s);
+    printf("vocabulary   %s\n", tsl_quote(ctok_given.vocabulary.vocab).s);
     printf("kind         %s; engine %s\n", kinds[tsl_tokenizer_kind(t)],
            tsl_tokenizer_engine(t));
     printf("ids          %" PRIu32, size);

@@ -14,20 +14,9 @@ struct ctok_options ctok_given;
 
 struct tsl_tokenizer_opts ctok_tokenizer_opts(void)
 {
-    struct tsl_tokenizer_opts t = { 0 };
-    if (!ctok_given.vocab)
-        cli_misuse(true, "no vocabulary: -V names it");
-    if (ctok_given.lowercase && ctok_given.cased)
-        cli_misuse(true, "cannot combine --lowercase and --cased");
-    t.rules =
-        (enum tsl_rules)cli_choose("rules", ctok_given.rules, "hf\0google\0bert4keras\0");
+    struct tsl_tokenizer_opts t = cli_vocab_opts(&ctok_given.vocabulary);
     t.invalid = (enum tsl_invalid)cli_choose("invalid", ctok_given.invalid,
                                              "replace\0error\0bytes\0");
-    t.lowercase = ctok_given.lowercase ? TSL_CASE_LOWER
-                  : ctok_given.cased   ? TSL_CASE_KEEP
-                                       : TSL_CASE_AUTO;
-    cli_choose("pattern", ctok_given.pattern, "r50k\0cl100k\0o200k\0");
-    t.pattern = ctok_given.pattern;
     t.plain_specials =
         cli_choose("special-text", ctok_given.special_text, "allow\0plain\0");
     t.words = ctok_given.words;
@@ -162,11 +151,11 @@ int ctok_open(bool keep, struct tsl_tokenizer **t, struct tsl_err *err)
     int rc = TSL_EUSAGE;
     bytes.invalid = TSL_INVALID_BYTES;
     if (keep && !ctok_given.invalid)
-        rc = tsl_tokenizer_open(t, ctok_given.vocab, &bytes, NULL);
+        rc = tsl_tokenizer_open(t, ctok_given.vocabulary.vocab, &bytes, NULL);
     if (rc == TSL_EUSAGE)
-        rc = tsl_tokenizer_open(t, ctok_given.vocab, &to, err);
+        rc = tsl_tokenizer_open(t, ctok_given.vocabulary.vocab, &to, err);
     else if (rc < 0) /* for its message */
-        rc = tsl_tokenizer_open(t, ctok_given.vocab, &bytes, err);
+        rc = tsl_tokenizer_open(t, ctok_given.vocabulary.vocab, &bytes, err);
     for (size_t i = 0; rc == 0 && !ctok_given.quiet && tsl_tokenizer_warning(*t, i); i++)
         cli_warn("%s", tsl_tokenizer_warning(*t, i));
     return rc;

@@ -154,7 +154,8 @@ static int open_job(struct job *j, const char *path, struct tsl_err *err)
                            j->t.weights.path);
     j->mask = tsl_tokenizer_specials(j->t.tokenizer).mask;
     if (j->mask < 0)
-        return tsl_err_set(err, TSL_EUSAGE, "%s has no [MASK]", ctrain_text_given.vocab);
+        return tsl_err_set(err, TSL_EUSAGE, "%s has no [MASK]",
+                           ctrain_text_given.vocabulary.vocab);
     struct tsl_infer_opts o = { .weights = &j->t.weights,
                                 .bf16 = j->t.bf16,
                                 .pool = j->t.pool,

@@ -99,7 +99,7 @@ static int generate_opts(struct ctrain_text *t, struct tsl_generate_opts *o,
     if (!decoder && s.mask < 0)
         return tsl_err_set(err, TSL_EUSAGE,
                            "%s has no [MASK], which a model of this kind finds out",
-                           ctrain_text_given.vocab);
+                           ctrain_text_given.vocabulary.vocab);
     return 0;
 }
 
@@ -114,7 +114,7 @@ static int prompt_of(struct ctrain_text *t, const char *text, bool wrap, int32_t
     if (first < 0)
         return tsl_err_set(err, TSL_EUSAGE,
                            "no prompt, and %s has no token that begins a text",
-                           ctrain_text_given.vocab);
+                           ctrain_text_given.vocabulary.vocab);
     (*ids)[(*n)++] = (int32_t)first;
     return 0;
 }

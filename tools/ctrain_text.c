@@ -15,31 +15,21 @@ enum { CODER_BYTES = 4 << 20 };
 int ctrain_text_open(struct ctrain_text *t, const char *path, struct tsl_err *err)
 {
     const struct ctrain_text_options *o = &ctrain_text_given;
-    if (!o->vocab)
-        cli_misuse(true, "no vocabulary: -V VOCAB says how text becomes ids");
-    if (o->lowercase && o->cased)
-        cli_misuse(true, "cannot combine --lowercase and --cased");
-    struct tsl_tokenizer_opts opts = {
-        .rules =
-            (enum tsl_rules)cli_choose("rules", o->rules, "hf\0google\0bert4keras\0"),
-        .lowercase = o->lowercase ? TSL_CASE_LOWER
-                     : o->cased   ? TSL_CASE_KEEP
-                                  : TSL_CASE_AUTO,
-        .pattern = o->pattern,
-    };
+    struct tsl_tokenizer_opts opts = cli_vocab_opts(&o->vocabulary);
     t->bf16 = cli_choose("dtype", ctrain_given.dtype, "f32\0bf16\0") == 1;
     t->nthreads = cli_threads(ctrain_given.nthreads);
     int rc = tsl_weights_open(&t->weights, path, o->averaged, err);
     if (rc == 0 && *t->weights.damaged)
         cli_warn("passed over: %s", t->weights.damaged);
     if (rc == 0)
-        rc = tsl_tokenizer_open(&t->tokenizer, o->vocab, &opts, err);
+        rc = tsl_tokenizer_open(&t->tokenizer, o->vocabulary.vocab, &opts, err);
     int64_t knows = t->weights.config.vocab_size;
     if (rc == 0 && tsl_tokenizer_size(t->tokenizer) > knows)
         rc = tsl_err_set(err, TSL_EUSAGE,
                          "%s has %" PRIu32 " tokens, the model knows %" PRId64
                          ": is this its vocabulary?",
-                         tsl_quote(o->vocab).s, tsl_tokenizer_size(t->tokenizer), knows);
+                         tsl_quote(o->vocabulary.vocab).s,
+                         tsl_tokenizer_size(t->tokenizer), knows);
     if (rc == 0 && !(t->coder = tsl_coder_create(t->tokenizer, CODER_BYTES, err)))
         rc = TSL_ENOMEM;
     if (rc == 0)

@@ -5,30 +5,20 @@
 #ifndef TSL_CTRAIN_TEXT_H
 #define TSL_CTRAIN_TEXT_H
 
+#include "cli_vocab.h"
 #include "ctrain.h"
 #include "text/tokenizer.h"
 #include "train/weights.h"
 
 struct ctrain_text_options {
-    const char *vocab, *rules, *pattern;
-    bool lowercase, cased, averaged, json;
+    struct cli_vocab vocabulary;
+    bool averaged, json;
 };
 extern struct ctrain_text_options ctrain_text_given;
 
 #define CTRAIN_TEXT                                                                      \
     CTRAIN_HEADING("The model and its vocabulary:"),                                     \
-        CTRAIN_OPT('V', "vocab", "VOCAB", CLI_STR, &ctrain_text_given.vocab,             \
-                   "vocab.txt, tokenizer.json, a .model, a .tiktoken, or a\n"            \
-                   "folder with one of them, or with vocab.json + merges.txt"),          \
-        CTRAIN_OPT(0, "pattern", "NAME", CLI_STR, &ctrain_text_given.pattern,            \
-                   "of a .tiktoken: r50k, cl100k or o200k; default: by size"),           \
-        CTRAIN_OPT(0, "lowercase", NULL, CLI_FLAG, &ctrain_text_given.lowercase,         \
-                   "of a vocab.txt: lower case, no accents; default: if it\n"            \
-                   "has no capital letters"),                                            \
-        CTRAIN_OPT(0, "cased", NULL, CLI_FLAG, &ctrain_text_given.cased,                 \
-                   "of a vocab.txt: leave case and accents alone"),                      \
-        CTRAIN_OPT(0, "rules", "RULES", CLI_STR, &ctrain_text_given.rules,               \
-                   "of a vocab.txt: hf (the default), google or bert4keras"),            \
+        CLI_VOCAB(ctrain_text_given.vocabulary),                                         \
         CTRAIN_OPT(0, "ema", NULL, CLI_FLAG, &ctrain_text_given.averaged,                \
                    "the model's averaged weights, which train --ema keeps"),             \
         CTRAIN_OPT(0, "dtype", "NAME", CLI_STR, &ctrain_given.dtype,                     \

@@ -112,6 +112,17 @@ static int map(struct tsl_filemem *m, struct tsl_err *err)
     return TSL_ENOMEM;
 }
 
+/* All but the thread. */
+static void forget(struct tsl_filemem *m)
+{
+    tsl_pages_unmap(m->base, SLOTS * m->slot);
+    tsl_file_close(&m->file, NULL);
+    tsl_file_close(&m->statm, NULL);
+    tsl_cond_fini(&m->stop);
+    tsl_mutex_fini(&m->lock);
+    tsl_mem_free(m);
+}
+
 int tsl_filemem_create(struct tsl_filemem **out, const char *dir, uint64_t resident_max,
                        struct tsl_err *err)
 {
@@ -130,28 +141,17 @@ int tsl_filemem_create(struct tsl_filemem **out, const char *dir, uint64_t resid
     m->home =
         (struct tsl_mem_home){ (uintptr_t)m->base, (uintptr_t)m->base + SLOTS * m->slot,
                                resize, release };
-    if (rc == 0 && tsl_mem_home_set(&m->home) < 0) {
+    if (rc == 0 && tsl_mem_home_set(&m->home) < 0)
         rc = tsl_err_set(err, TSL_EUSAGE, "another long row is in a file just now");
-        goto fail;
-    }
-    if (rc == 0) {
+    else if (rc == 0) {
         rc = tsl_thread_start(&m->thread, watch, m, err);
         if (rc < 0)
             tsl_mem_home_set(NULL);
     }
-    if (rc == 0) {
+    if (rc < 0)
+        forget(m);
+    else
         *out = m;
-        return 0;
-    }
-fail:
-    m->thread.started = 0;
-    if (m->base)
-        tsl_pages_unmap(m->base, SLOTS * m->slot);
-    tsl_file_close(&m->file, NULL);
-    tsl_file_close(&m->statm, NULL);
-    tsl_cond_fini(&m->stop);
-    tsl_mutex_fini(&m->lock);
-    tsl_mem_free(m);
     return rc;
 }
 
@@ -165,10 +165,5 @@ void tsl_filemem_destroy(struct tsl_filemem *m)
     tsl_mutex_unlock(&m->lock);
     tsl_thread_join(&m->thread);
     tsl_mem_home_set(NULL);
-    tsl_pages_unmap(m->base, SLOTS * m->slot);
-    tsl_file_close(&m->file, NULL);
-    tsl_file_close(&m->statm, NULL);
-    tsl_cond_fini(&m->stop);
-    tsl_mutex_fini(&m->lock);
-    tsl_mem_free(m);
+    forget(m);
 }

@@ -43,3 +43,8 @@ echo another >>more.txt
 quiet ctrain "${five[@]}" -o run
 refuses "more.txt has 61 tokens, the model knows 60" -- ctrain fill -V more.txt run "a [MASK]"
 refuses "line 1 has no" -- ctrain fill -V vocab.txt run none
+# the same options as ctok's, refused alike
+refuses 'no vocabulary: -V names it' -- ctrain fill run "a [MASK]"
+refuses 'invalid --pattern: p60k' -- ctrain fill -V vocab.txt --pattern=p60k run "a [MASK]"
+refuses 'cannot combine --lowercase and --cased' -- \
+    ctrain sample -V vocab.txt --lowercase --cased run "a"
