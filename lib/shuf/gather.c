@@ -9,7 +9,7 @@
 /* An item is 40 bits of key above 24 bits of index: rows are sorted as plain integers.
  * Rows that agree in those 40 bits (one pair in 16 buckets of 2^18 rows) are put right
  * afterwards. */
-enum { INDEX_BITS = 24, SLOT_ROWS_LOG = 2, TOP_LOG = 8, AHEAD = 16 };
+enum { INDEX_BITS = 24, SLOT_ROWS_LOG = 2, TOP_LOG = 8, AHEAD = 16, PREFETCH_MAX = 512 };
 #define INDEX_MASK ((UINT64_C(1) << INDEX_BITS) - 1)
 
 /* How the memory is carved. */
@@ -459,6 +459,14 @@ static inline void emit(struct tsl_gather *g, size_t p, const struct tsl_frame *
     g->image_len[p] += head + len + tail;
 }
 
+/* The first lines of a row: the rest the processor fetches by itself. */
+TSL_INLINE void prefetch_row(const uint8_t *p, uint32_t len)
+{
+    TSL_PREFETCH(p);
+    for (uint32_t at = 64; at < 64 + len && at < PREFETCH_MAX; at += 64)
+        TSL_PREFETCH(p + at);
+}
+
 /* emit_all for what nearly all buckets are: one part, lines, no long row, nobody who asks
  * for ends.  Everything is in locals: stores of bytes could change any member otherwise.
  */
@@ -478,8 +486,8 @@ static void emit_plain(struct work *w, struct tsl_u128 *total)
         if (i + 2 * AHEAD < n) {
             /* two steps ahead: where the row is, then the row */
             TSL_PREFETCH(&at[items[i + 2 * AHEAD] & INDEX_MASK]);
-            uint32_t a = at[items[i + AHEAD] & INDEX_MASK];
-            TSL_PREFETCH(chunks[a >> shift] + (a & mask));
+            size_t k = items[i + AHEAD] & INDEX_MASK;
+            prefetch_row(chunks[at[k] >> shift] + (at[k] & mask), at[k + 1] - at[k]);
         }
         size_t index = items[i] & INDEX_MASK;
         uint32_t a = at[index], len = at[index + 1] - a;

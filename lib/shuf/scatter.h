@@ -63,6 +63,7 @@ TSL_INLINE void tsl_scatter_prefetch(const struct tsl_scatter *s, uint64_t key)
     TSL_PREFETCH(&s->tallies[tsl_scatter_bucket(s, key)]);
     if (w->chunk) {
         TSL_PREFETCH(w->chunk + w->head);
+        TSL_PREFETCH(w->chunk + w->head + 64);
         TSL_PREFETCH(w->chunk + w->tail - 8);
     }
 }
