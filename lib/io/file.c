@@ -112,6 +112,20 @@ int tsl_file_open(struct tsl_file *f, const char *path, struct tsl_err *err)
     return rc;
 }
 
+int tsl_file_dup(struct tsl_file *f, const struct tsl_file *of, struct tsl_err *err)
+{
+    *f = *of;
+    f->borrowed = false;
+    f->hash = NULL;
+    f->name = tsl_mem_strdup(of->name, err);
+    f->fd = f->name ? fcntl(of->fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1;
+    if (f->fd >= 0)
+        return 0;
+    int rc = f->name ? tsl_err_sys(err, errno, "%s", f->name) : TSL_ENOMEM;
+    tsl_file_close(f, NULL);
+    return rc;
+}
+
 int tsl_file_append(struct tsl_file *f, const char *path, struct tsl_err *err)
 {
     int fd;
@@ -339,6 +353,12 @@ int tsl_file_preadv(const struct tsl_file *f, struct iovec *v, int n, uint64_t a
 {
     assert(n <= TSL_FILE_IOV);
     return move_all(f, true, v, n, at, err);
+}
+
+void tsl_file_drop(const struct tsl_file *f, uint64_t at, uint64_t n)
+{
+    if (f->regular && !f->nodrop && !f->direct)
+        (void)posix_fadvise(f->fd, (off_t)at, (off_t)n, POSIX_FADV_DONTNEED);
 }
 
 void tsl_file_punch(const struct tsl_file *f, uint64_t at, uint64_t n)

@@ -46,6 +46,10 @@ struct tsl_file {
  * error here already. */
 int tsl_file_open(struct tsl_file *f, const char *path, struct tsl_err *err);
 
+/* The same open file once more, closed by itself: for positioned reads after the first one
+ * has gone.  0, TSL_ENOMEM or TSL_EIO. */
+int tsl_file_dup(struct tsl_file *f, const struct tsl_file *of, struct tsl_err *err);
+
 /* For adding to the end of a regular file, which is made if it is not there; size tells what it
  * holds. What is written stays in the page cache. */
 int tsl_file_append(struct tsl_file *f, const char *path, struct tsl_err *err);
@@ -76,6 +80,9 @@ int tsl_file_pwrite(const struct tsl_file *f, const void *p, size_t n, uint64_t 
 enum { TSL_FILE_IOV = 64 };
 int tsl_file_preadv(const struct tsl_file *f, struct iovec *v, int n, uint64_t at,
                     struct tsl_err *err);
+
+/* [at, at + n) has been read and will not be again: the page cache need not hold it. */
+void tsl_file_drop(const struct tsl_file *f, uint64_t at, uint64_t n);
 
 /* Gives the space of [at, at + n) back; they read as zero.  Where it is not possible,
  * nothing happens: the space is freed when the file is closed. */

@@ -15,8 +15,9 @@ struct tsl_inputs {
     size_t next_path;
     struct tsl_source source;
     bool open;
-    uint64_t addr;  /* of the first byte of carry, or of the next byte of the source */
-    uint8_t *carry; /* the begun row at the end of the last batch */
+    uint64_t addr; /* of the first byte of carry, or of the next byte of the source */
+    uint64_t file_addr; /* of the open file's first byte */
+    uint8_t *carry;     /* the begun row at the end of the last batch */
     size_t carry_len;
     bool in_row;                 /* a row longer than a batch is being delivered */
     uint64_t row_addr, row_left; /* its address; bytes still to come (fixed, u32) */
@@ -56,6 +57,18 @@ void tsl_inputs_destroy(struct tsl_inputs *in)
 size_t tsl_inputs_file(const struct tsl_inputs *in)
 {
     return in->next_path ? in->next_path - 1 : 0;
+}
+
+bool tsl_inputs_place(const struct tsl_inputs *in, struct tsl_place *p)
+{
+    const struct tsl_file *f = &in->source.file;
+    if (!in->in_row || !in->open || in->source.decoder || !f->regular || f->borrowed)
+        return false;
+    *p = (struct tsl_place){ .file = f,
+                             .number = tsl_inputs_file(in),
+                             .at = in->row_addr - in->file_addr +
+                                   tsl_frame_head(&in->o.frame) };
+    return p->at < f->size;
 }
 
 void tsl_inputs_header(const struct tsl_inputs *in, const uint8_t **bytes, size_t *len)
@@ -309,6 +322,8 @@ int tsl_inputs_next(struct tsl_inputs *in, struct tsl_rowbatch *b, struct tsl_er
     b->kind = TSL_BATCH_ROWS;
     for (;;) {
         bool ended = false;
+        if (!in->open)
+            in->file_addr = in->addr + b->len;
         int rc = open_next(in, err);
         if (rc < 0)
             return rc;

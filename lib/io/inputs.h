@@ -37,6 +37,17 @@ int tsl_inputs_create(struct tsl_inputs **in, const struct tsl_inputs_opts *o,
  * tsl_frame_split.  Allocates nothing. */
 int tsl_inputs_next(struct tsl_inputs *in, struct tsl_rowbatch *b, struct tsl_err *err);
 
+/* Where a row lies: plain bytes in a regular file. */
+struct tsl_place {
+    const struct tsl_file *file; /* lent until the row's last piece has come */
+    size_t number;               /* of the file among the paths */
+    uint64_t at;                 /* of the row's first byte, behind its frame's head */
+};
+
+/* Where the long row lies whose first piece next returned last; false: its bytes cannot be
+ * had again (a pipe, standard input, compressed). */
+bool tsl_inputs_place(const struct tsl_inputs *in, struct tsl_place *p);
+
 /* Which path the batch is from that next returned last; with by_file. */
 size_t tsl_inputs_file(const struct tsl_inputs *in);
 

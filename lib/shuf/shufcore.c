@@ -54,6 +54,7 @@ int tsl_shufcore_init(struct tsl_shufcore *c, const struct tsl_shufcore_opts *o,
     if (rc < 0)
         return rc;
     tsl_bigrows_init(&c->bigs, c->store, plan->chunk_bytes, o->nparts);
+    c->bigs.store_max = plan->long_bytes;
     c->buckets = new_group(c, plan->log_buckets, 0, 0, err);
     struct tsl_blocklist **rank = tsl_mem_alloc(n + 1, sizeof *rank, "buckets", err);
     if (o->head != UINT64_MAX && !o->by_content)

@@ -61,6 +61,9 @@ static int store_long(struct job *j, struct batch *x, struct tsl_err *err)
     int rc = tsl_bigrows_begin(bigs, err);
     if (rc < 0)
         return rc;
+    struct tsl_place place;
+    if (tsl_inputs_place(j->in, &place))
+        tsl_bigrows_lies(bigs, &place);
     x->is_ref = true;
     x->ref_addr = x->b.addr;
     for (;;) {

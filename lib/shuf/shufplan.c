@@ -88,12 +88,14 @@ struct tsl_shufplan tsl_shufplan_make(const struct tsl_shufplan_in *in)
         p.chunk_bytes = p.batch_bytes;
 
     p.passes = 1;
+    p.long_bytes = in->input_bytes ? UINT64_MAX : p.store_bytes / 2;
     if (in->input_bytes) {
         p.bucket_bytes = n >> p.log_buckets;
         uint64_t room =
             p.store_bytes - (((uint64_t)p.nthreads * p.chunk_bytes << p.log_buckets) / 2);
         if (n + n / 20 > room) {
             p.passes = p.bucket_bytes * 3 > p.store_bytes ? 3 : 2;
+            p.long_bytes = p.store_bytes / 2;
             p.temp_bytes = n + n / 20 > room ? n + n / 20 - room * 3 / 4 : 0;
         }
     }

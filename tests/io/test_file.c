@@ -228,6 +228,27 @@ static void a_folder_in_memory_is_known(void **state)
     assert_false(tsl_file_in_memory("no such folder"));
 }
 
+static void an_open_file_may_be_had_twice(void **state)
+{
+    struct tsl_file f, again;
+    struct tsl_err err = { 0 };
+    char p[3] = "";
+    (void)state;
+    file_put_text("twice", "abcdef");
+    assert_ok(tsl_file_open(&f, "twice", &err), &err);
+    assert_ok(tsl_file_dup(&again, &f, &err), &err);
+    assert_ok(tsl_file_close(&f, &err), &err);
+    assert_string_equal(again.name, "twice");
+    assert_ok(tsl_file_pread(&again, p, 2, 3, &err), &err);
+    assert_string_equal(p, "de");
+    tsl_file_drop(&again, 0, 6);
+    assert_ok(tsl_file_pread(&again, p, 2, 0, &err), &err);
+    assert_string_equal(p, "ab");
+    assert_ok(tsl_file_close(&again, &err), &err);
+    f.name = (char[]){ "gone" };
+    assert_err(tsl_file_dup(&again, &f, &err), TSL_EIO, &err, "Bad file descriptor");
+}
+
 static void a_positioned_read_beyond_the_end_is_an_error(void **state)
 {
     struct tsl_err err = { 0 };
@@ -571,6 +592,7 @@ int main(void)
         TEST(transfers_shorter_than_a_block_end_direct_access),
         TEST(direct_access_that_is_refused_is_given_up),
         TEST(a_folder_in_memory_is_known),
+        TEST(an_open_file_may_be_had_twice),
         TEST(a_positioned_read_beyond_the_end_is_an_error),
         TEST(a_failing_transfer_names_file_and_byte),
         TEST(a_flag_that_is_refused_is_done_without),

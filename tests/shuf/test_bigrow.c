@@ -1,7 +1,9 @@
 #include "support/test.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shuf/bigrow.h"
 #include "shuf/rowblock.h"
@@ -230,6 +232,95 @@ static void a_row_altered_on_its_way_is_noticed(void **state)
     tsl_store_destroy(s);
 }
 
+/* The n bytes at p, a row of the open file f, which may stay there from 4096 on. */
+static void leave_in_file(struct tsl_bigrows *b, const struct tsl_file *f,
+                          const uint8_t *p, size_t n)
+{
+    struct tsl_err err = { 0 };
+    struct tsl_place place = { .file = f, .number = 3, .at = 0 };
+    struct gen g = { 7 };
+    struct tsl_bigrow row;
+    uint64_t id;
+    b->store_max = 4096;
+    assert_ok(tsl_bigrows_begin(b, &err), &err);
+    tsl_bigrows_lies(b, &place);
+    assert_ok(add(b, &g, p, n, &err), &err);
+    assert_ok(tsl_bigrows_end(b, &id, &row, &err), &err);
+}
+
+enum { MANY = 1500000 };
+
+static void the_rest_of_a_long_row_stays_in_its_file(void **state)
+{
+    static uint8_t data[MANY];
+    (void)state;
+    for (int keep = 0; keep < 2; keep++)
+        /* one that is stored whole, ends with a block, or leaves a byte, or more */
+        for (size_t n = MANY - 300000; n <= MANY; n += 149999) {
+            struct tsl_bigrows b;
+            struct tsl_err err = { 0 };
+            struct tsl_file f;
+            struct gen g = { n };
+            struct tsl_store *s = make_store(&b, 1);
+            struct parts got = { 0 };
+            gen_bytes(&g, data, n);
+            file_put("long", data, n);
+            assert_ok(tsl_file_open(&f, "long", &err), &err);
+            leave_in_file(&b, &f, data, n);
+            tsl_file_close(&f, NULL); /* held open by itself */
+            assert_int_equal(unlink("long"), 0);
+            assert_int_equal(b.list.n, ((1 << 20) + ROOM - 1) / ROOM);
+            for (int round = 0; round <= keep; round++) {
+                assert_ok(tsl_bigrows_stream(&b, 0, keep, take, &got, &err), &err);
+                assert_int_equal(got.part[0].len, n);
+                assert_memory_equal(got.part[0].bytes, data, n);
+                parts_free(&got);
+            }
+            tsl_bigrows_fini(&b);
+            assert_int_equal(tsl_store_chunks_in_use(s), 0);
+            tsl_store_destroy(s);
+        }
+}
+
+static void a_file_changed_under_its_rows_is_noticed(void **state)
+{
+    static uint8_t data[MANY];
+    (void)state;
+    for (int how = 0; how < 2; how++) {
+        struct tsl_bigrows b;
+        struct tsl_err err = { 0 };
+        struct tsl_file f;
+        struct gen g = { 8 };
+        struct tsl_store *s = make_store(&b, 1);
+        struct parts got = { 0 };
+        gen_bytes(&g, data, MANY);
+        file_put("long", data, MANY);
+        assert_ok(tsl_file_open(&f, "long", &err), &err);
+        leave_in_file(&b, &f, data, MANY);
+        tsl_file_close(&f, NULL);
+        int fd = open("long", O_WRONLY);
+        assert_true(fd >= 0);
+        data[MANY - 1000] ^= 4;
+        if (how == 0)
+            assert_int_equal(pwrite(fd, data + MANY - 1000, 1, MANY - 1000), 1);
+        else
+            assert_int_equal(ftruncate(fd, MANY - 5), 0);
+        (void)close(fd);
+        int rc = tsl_bigrows_stream(&b, 0, false, take, &got, &err);
+        if (how == 0)
+            assert_err(
+                rc, TSL_EVERIFY, &err,
+                "long: the row of 1500000 bytes at byte 0 was changed while it was "
+                "shuffled");
+        else
+            assert_err(rc, TSL_EIO, &err, "long: ended early");
+        parts_free(&got);
+        tsl_bigrows_fini(&b);
+        assert_int_equal(tsl_store_chunks_in_use(s), 0);
+        tsl_store_destroy(s);
+    }
+}
+
 static void any_failure_is_told_and_the_lock_is_free(void **state)
 {
     static uint8_t data[100000];
@@ -281,6 +372,8 @@ int main(void)
         TEST(an_abandoned_row_leaves_the_others),
         TEST(a_sink_that_fails_ends_it),
         TEST(a_row_altered_on_its_way_is_noticed),
+        TEST(the_rest_of_a_long_row_stays_in_its_file),
+        TEST(a_file_changed_under_its_rows_is_noticed),
         TEST(any_failure_is_told_and_the_lock_is_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

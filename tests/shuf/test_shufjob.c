@@ -443,6 +443,45 @@ static void frames_of_input_and_output_may_differ(void **state)
     rowlist_free(&want);
 }
 
+static void long_rows_stay_in_their_files(void **state)
+{
+    static const struct tsl_frame frames[] = { { TSL_FRAME_LINE, 0 },
+                                               { TSL_FRAME_NUL, 0 },
+                                               { TSL_FRAME_PARA, 0 },
+                                               { TSL_FRAME_FIXED, 1500000 },
+                                               { TSL_FRAME_U32, 0 } };
+    static char *const paths[] = { "in1", "in2", "in3" };
+    (void)state;
+    for (size_t k = 0; k < sizeof frames / sizeof *frames; k++) {
+        struct rowlist in = { 0 }, want = { 0 };
+        size_t n;
+        make_input("in", &in, &frames[k], k, 12000000, 3500000, 20);
+        slow_shuffle(&want, &in, 7, &frames[k]);
+        uint8_t *p = file_get("in", &n);
+        size_t cut = in.rows[in.nrows / 3].addr, cut2 = in.rows[in.nrows * 3 / 4].addr;
+        file_put("in1", p, cut);
+        file_put("in2", p + cut, cut2 - cut);
+        /* the last row's end is supplied */
+        file_put("in3", p + cut2, n - cut2 - (frames[k].kind < TSL_FRAME_PARA));
+        free(p);
+        for (unsigned threads = 1; threads <= 3; threads += 2) {
+            struct tsl_shufjob_opts o = defaults();
+            struct tsl_shufjob_stats st;
+            struct tsl_err err = { 0 };
+            o.paths = paths;
+            o.npaths = 3;
+            o.memory = threads == 1 ? 1 : 2 << 20;
+            o.nthreads = threads;
+            o.frame_in = o.frame = frames[k];
+            assert_ok(run(&o, &st, &err), &err);
+            assert_true(file_is("out", want.bytes, want.len));
+            assert_true(st.temp_bytes < in.len * 9 / 10); /* of each, one MiB */
+        }
+        rowlist_free(&in);
+        rowlist_free(&want);
+    }
+}
+
 static void a_bit_flipped_on_disk_makes_no_output(void **state)
 {
     struct rowlist in = { 0 };
@@ -571,6 +610,7 @@ int main(void)
         TEST(unique_rows_are_split_by_their_own_number),
         TEST(the_header_stays_in_front),
         TEST(frames_of_input_and_output_may_differ),
+        TEST(long_rows_stay_in_their_files),
         TEST(a_bit_flipped_on_disk_makes_no_output),
         TEST(any_failure_leaves_no_file),
         TEST(short_and_interrupted_transfers_change_nothing),
