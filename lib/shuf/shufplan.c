@@ -83,7 +83,8 @@ struct tsl_shufplan tsl_shufplan_make(const struct tsl_shufplan_in *in)
         chunk = chunk < n / 8 / p.nthreads >> p.log_buckets
                     ? chunk
                     : n / 8 / p.nthreads >> p.log_buckets;
-    p.chunk_bytes = (size_t)clamp(floor_pow2(chunk), CHUNK_MIN, CHUNK_MAX);
+    /* 60 KiB are 64, not 32 (4 GiB in 128 MiB of memory: 26 s with 32, 20 with 64) */
+    p.chunk_bytes = (size_t)clamp(floor_pow2(chunk + chunk / 6), CHUNK_MIN, CHUNK_MAX);
     if (p.chunk_bytes > p.batch_bytes)
         p.chunk_bytes = p.batch_bytes;
 
