@@ -24,10 +24,10 @@ struct tsl_shufplan {
     size_t batches_bytes; /* all of them, with their row tables */
     size_t chunk_bytes;
     unsigned log_buckets;
-    size_t store_bytes; /* for rows in memory while the input is read */
+    size_t store_bytes;  /* for rows in memory while the input is read */
     uint64_t long_bytes; /* of long rows stored; what is beyond may stay in its file */
-    size_t window_max;  /* for decompression */
-    size_t out_bytes;   /* collected for each output that is not compressed */
+    size_t window_max;   /* for decompression */
+    size_t out_bytes;    /* collected for each output that is not compressed */
     /* what is expected; 0 where the input's size is not known */
     uint64_t bucket_bytes, temp_bytes;
     /* over the data: 1 in memory, 2 with temporary space, 3 if split again */
