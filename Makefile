@@ -186,8 +186,9 @@ $B/obj/%.o: %.c $B/flags
 	@mkdir -p $(@D)
 	$Q $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The same kernels for each kind of processor, chosen when the program runs (tensor/kernels.h).
+# The same for each kind of processor, chosen when the program runs (base/hash.h, tensor/kernels.h).
 ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
+$B/obj/lib/base/hash_avx2.o:        ALL_CFLAGS += -mavx2
 $B/obj/lib/tensor/kernels_avx2.o:   ALL_CFLAGS += -mavx2 -mfma
 $B/obj/lib/tensor/kernels_avx512.o: ALL_CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
 endif

@@ -41,6 +41,28 @@ static void pieces_hash_as_the_whole(void **state)
     }
 }
 
+/* xxhash.h, as it is compiled here, for every processor. */
+static void registers_of_any_width_give_the_same_hash(void **state)
+{
+    struct gen g = { 2 };
+    static uint8_t p[5000];
+    (void)state;
+    gen_bytes(&g, p, sizeof p);
+    for (size_t n = 0; n + 3 < sizeof p; n += n < 600 ? 1 : 37) {
+        const uint8_t *from = p + n % 4;
+        XXH128_hash_t h = XXH3_128bits(from, n);
+        struct tsl_hasher64 pieces;
+        assert_true(tsl_hash64(from, n, n * 7) == XXH3_64bits_withSeed(from, n, n * 7));
+        assert_true(
+            tsl_u128_equal(tsl_hash128(from, n), (struct tsl_u128){ h.low64, h.high64 }));
+        tsl_hasher64_init(&pieces, n);
+        tsl_hasher64_add(&pieces, from, n / 3);
+        tsl_hasher64_add(&pieces, from + n / 3, n - n / 3);
+        assert_true(tsl_hasher64_end(&pieces) == XXH3_64bits_withSeed(from, n, n));
+        assert_true(pieces.nbytes == n);
+    }
+}
+
 static void sums_carry(void **state)
 {
     struct tsl_u128 s = { UINT64_MAX, 1 };
@@ -82,6 +104,7 @@ int main(void)
         TEST(the_hash_is_xxh3),
         TEST(the_seed_counts),
         TEST(pieces_hash_as_the_whole),
+        TEST(registers_of_any_width_give_the_same_hash),
         TEST(sums_carry),
         TEST(a_sum_knows_the_rows_but_not_their_order),
         TEST(both_halves_are_compared),
