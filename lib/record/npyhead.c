@@ -175,6 +175,24 @@ int tsl_npyhead_read(struct tsl_npyhead *h, const uint8_t *p, size_t n, const ch
     return rc;
 }
 
+static char *put_text(char *p, const char *text)
+{
+    size_t n = strlen(text);
+    memcpy(p, text, n);
+    return p + n;
+}
+
+static char *put_number(char *p, uint64_t v)
+{
+    char digits[20], *at = digits + sizeof digits;
+    do
+        *--at = (char)('0' + v % 10);
+    while (v /= 10);
+    size_t n = (size_t)(digits + sizeof digits - at);
+    memcpy(p, at, n);
+    return p + n;
+}
+
 void tsl_npyhead_write(uint8_t *p, enum tsl_dtype type, unsigned ndims,
                        const uint64_t *dims)
 {
@@ -189,13 +207,17 @@ void tsl_npyhead_write(uint8_t *p, enum tsl_dtype type, unsigned ndims,
     p[7] = 0;
     p[8] = TSL_NPY_HEAD_BYTES - FRONT1;
     p[9] = 0;
-    char text[256];
-    int n = sprintf(text, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
-                    name[1] == '1' ? '|' : '<', name);
-    for (unsigned i = 0; i < ndims; i++)
-        n += sprintf(text + n, i ? ", %" PRIu64 : "%" PRIu64, dims[i]);
-    n += sprintf(text + n, ndims == 1 ? ",), }" : "), }");
-    assert(n < TSL_NPY_HEAD_BYTES - FRONT1);
-    memcpy(p + FRONT1, text, (size_t)n);
+    /* by hand: an archive of samples has one for each column of each */
+    char text[256], *t = put_text(text, "{'descr': '");
+    *t++ = name[1] == '1' ? '|' : '<';
+    t = put_text(t, name);
+    t = put_text(t, "', 'fortran_order': False, 'shape': (");
+    for (unsigned i = 0; i < ndims; i++) {
+        t = i ? put_text(t, ", ") : t;
+        t = put_number(t, dims[i]);
+    }
+    t = put_text(t, ndims == 1 ? ",), }" : "), }");
+    assert(t - text < TSL_NPY_HEAD_BYTES - FRONT1);
+    memcpy(p + FRONT1, text, (size_t)(t - text));
     p[TSL_NPY_HEAD_BYTES - 1] = '\n';
 }

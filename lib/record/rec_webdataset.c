@@ -456,6 +456,19 @@ static int put_string(struct writer *w, const struct tsl_column *c,
     return tsl_recout_took(&w->out, TSL_TAR_BLOCK + n + tsl_tar_padding(n), err);
 }
 
+/* "%09" PRIu64 and suffix: of every sample. */
+static void put_key(char *to, uint64_t number, const char *suffix)
+{
+    char digits[20], *at = digits + sizeof digits;
+    while (number || at > digits + sizeof digits - 9) {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    }
+    size_t n = (size_t)(digits + sizeof digits - at);
+    memcpy(to, at, n);
+    strcpy(to + n, suffix);
+}
+
 static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
 {
     struct writer *w = p;
@@ -464,7 +477,7 @@ static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
         char name[40];
         uint8_t *at, *to;
         size_t n = tsl_npz_bytes(&w->schema, rec);
-        snprintf(name, sizeof name, "%09" PRIu64 ".npz", rec->number);
+        put_key(name, rec->number, ".npz");
         rc = put_head(w, name, n, &at, &to, err);
         if (rc < 0)
             return rc;
