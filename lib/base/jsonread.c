@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/quote.h"
 
@@ -176,13 +177,99 @@ bool tsl_jsonread_bool(const struct tsl_jsonval *v, bool *out)
     return true;
 }
 
+/* ---- as text again ---- */
+
+struct out {
+    char *text;
+    size_t len, cap;
+    bool failed;
+};
+
+/* Room for n bytes more, and the NUL. */
+static char *room(struct out *o, size_t n)
+{
+    if (!o->failed &&
+        tsl_mem_grow(&o->text, &o->cap, o->len + n + 1, 1, "JSON", NULL) < 0)
+        o->failed = true;
+    return o->failed ? NULL : o->text + o->len;
+}
+
+static void put(struct out *o, const char *s, size_t n)
+{
+    char *p = room(o, n);
+    if (p) {
+        memcpy(p, s, n);
+        o->len += n;
+    }
+}
+
+static void put_string(struct out *o, struct tsl_slice s)
+{
+    char *p = room(o, TSL_JSON_ESCAPED_MAX * s.len + 2);
+    if (!p)
+        return;
+    *p++ = '"';
+    p = tsl_json_escape(p, s.data, s.len);
+    *p++ = '"';
+    o->len = (size_t)(p - o->text);
+}
+
+/* So many digits as give the same number back, for it is read again; 1 stays 1.0, no integer. */
+static void put_number(struct out *o, const json_t *v)
+{
+    char s[TSL_JSON_NUMBER + 2];
+    if (json_is_integer(v))
+        snprintf(s, sizeof s, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+    else if (!strpbrk(tsl_json_shortest(s, json_real_value(v)), ".en"))
+        strcat(s, ".0");
+    put(o, s, strlen(s));
+}
+
+/* Texts are nested by 2048 at most: jansson's JSON_PARSER_MAX_DEPTH. */
+static void put_value(struct out *o, const struct tsl_jsonval *v)
+{
+    struct tsl_jsonread_member m = { 0 };
+    struct tsl_slice s;
+    switch (json_typeof(value(v))) {
+    case JSON_OBJECT:
+        put(o, "{", 1);
+        for (bool first = true; tsl_jsonread_next(v, &m); first = false) {
+            put(o, ",", !first);
+            put_string(o, m.key);
+            put(o, ":", 1);
+            put_value(o, m.value);
+        }
+        put(o, "}", 1);
+        return;
+    case JSON_ARRAY:
+        put(o, "[", 1);
+        for (size_t i = 0; i < tsl_jsonread_size(v); i++) {
+            put(o, ",", i > 0);
+            put_value(o, tsl_jsonread_at(v, i));
+        }
+        put(o, "]", 1);
+        return;
+    case JSON_STRING:
+        tsl_jsonread_str(v, &s);
+        put_string(o, s);
+        return;
+    case JSON_INTEGER:
+    case JSON_REAL: put_number(o, value(v)); return;
+    case JSON_TRUE: put(o, "true", 4); return;
+    case JSON_FALSE: put(o, "false", 5); return;
+    case JSON_NULL: put(o, "null", 4); return;
+    }
+}
+
 char *tsl_jsonread_text(const struct tsl_jsonval *v, struct tsl_err *err)
 {
-    /* 15 digits give back every number that a person wrote: 0.15, not 0.14999999999999999 */
-    const size_t how = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
-    size_t n = json_dumpb(value(v), NULL, 0, how);
-    char *text = tsl_mem_alloc(n + 1, 1, "JSON", err);
-    if (text)
-        json_dumpb(value(v), text, n, how);
-    return text;
+    struct out o = { .len = 0 };
+    put_value(&o, v);
+    if (o.failed) {
+        tsl_mem_free(o.text);
+        tsl_err_nomem(err, o.len, "JSON");
+        return NULL;
+    }
+    o.text[o.len] = '\0';
+    return o.text;
 }

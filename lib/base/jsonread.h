@@ -67,8 +67,8 @@ bool tsl_jsonread_int(const struct tsl_jsonval *v, int64_t *out);
 bool tsl_jsonread_num(const struct tsl_jsonval *v, double *out); /* integers, too */
 bool tsl_jsonread_bool(const struct tsl_jsonval *v, bool *out);
 
-/* The value as JSON again, on one line, members in their order; on the heap, NULL and err
- * where memory ran out. */
+/* The value as JSON again, on one line, members in their order, every number the same; on the
+ * heap, NULL and err where memory ran out. */
 char *tsl_jsonread_text(const struct tsl_jsonval *v, struct tsl_err *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/jsonread.h"
+#include "base/mem.h"
 
 static int parse(struct tsl_jsonread **d, const char *s, struct tsl_err *err)
 {
@@ -85,6 +86,42 @@ static void a_string_may_hold_nul_and_any_value_may_stand_alone(void **state)
     tsl_jsonread_destroy(d);
 }
 
+/* 0.1 + 0.2 has 17 digits; the largest double with 15 of them would be none. */
+static void a_text_written_again_has_the_same_values(void **state)
+{
+    static const char *const same[] = {
+        "0.30000000000000004",
+        "0.1",
+        "1.7976931348623157e+308",
+        "4.94066e-324",
+        "-0.0",
+        "1.0",
+        "-9223372036854775808",
+        "9223372036854775807",
+        "true",
+        "null",
+        "false",
+        "[]",
+        "{}",
+        "{\"z\":[1,{\"\":[]}],\"a\\\"\":\"\\n\\u001f\\\\/\xc3\xa9\"}"
+    };
+    struct tsl_err err = { 0 };
+    struct tsl_jsonread *d;
+    (void)state;
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        assert_ok(parse(&d, same[i], &err), &err);
+        char *text = tsl_jsonread_text(tsl_jsonread_root(d), &err);
+        assert_string_equal(text, same[i]);
+        tsl_mem_free(text);
+        tsl_jsonread_destroy(d);
+    }
+    assert_ok(parse(&d, " { \"a\" : [ 1E2 , \"\\u00e9\\/\" ] } ", &err), &err);
+    char *text = tsl_jsonread_text(tsl_jsonread_root(d), &err);
+    assert_string_equal(text, "{\"a\":[100.0,\"\xc3\xa9/\"]}");
+    tsl_mem_free(text);
+    tsl_jsonread_destroy(d);
+}
+
 static void what_is_not_json_is_refused_with_its_place(void **state)
 {
     static const struct {
@@ -128,6 +165,7 @@ int main(void)
         TEST(every_kind_of_value_is_read),
         TEST(members_come_in_file_order_and_the_last_of_two_counts),
         TEST(a_string_may_hold_nul_and_any_value_may_stand_alone),
+        TEST(a_text_written_again_has_the_same_values),
         TEST(what_is_not_json_is_refused_with_its_place),
         TEST(deep_nesting_is_refused),
     };
