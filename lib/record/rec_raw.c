@@ -88,6 +88,28 @@ static int read_llmc_head(struct reader *r, struct tsl_err *err)
     return 0;
 }
 
+/* Where no token tells how wide ids are, the .ds.metadata does, if there is one: a first line
+ * that ends with "|2" or "|4". */
+static int size_told(struct reader *r, const char *path, struct tsl_err *err)
+{
+    struct tsl_file f = TSL_FILE_INIT;
+    char text[256], *name = tsl_mem_alloc(strlen(path) + 10, 1, "a name", err);
+    int64_t n = 0;
+    if (!name)
+        return TSL_ENOMEM;
+    sprintf(name, "%s.metadata", path);
+    if (tsl_file_exists(name)) {
+        n = tsl_file_open(&f, name, err);
+        if (n == 0)
+            n = tsl_file_read(&f, text, sizeof text, err);
+        tsl_file_close(&f, NULL);
+    }
+    tsl_mem_free(name);
+    const char *end = n > 0 ? memchr(text, '\n', (size_t)n) : NULL;
+    r->size = end && end - text > 2 && memcmp(end - 2, "|4", 2) == 0 ? 4 : 2;
+    return n < 0 ? (int)n : 0;
+}
+
 /* The .ds.index: how many documents; the ids' size is that which fits the file. */
 static int open_index(struct reader *r, const char *path, struct tsl_err *err)
 {
@@ -109,6 +131,8 @@ static int open_index(struct reader *r, const char *path, struct tsl_err *err)
         rc = tsl_file_pread(&r->index, end, 8, r->index.size - 8, err);
     r->told = tsl_load64(end);
     r->size = r->told && r->src.file.size / r->told == 4 ? 4 : 2;
+    if (rc == 0 && !r->told)
+        rc = size_told(r, path, err);
     if (rc == 0 && (r->told > r->src.file.size || r->told * r->size != r->src.file.size))
         rc = tsl_err_set(err, TSL_EFORMAT,
                          "%s: %" PRIu64 " bytes; %s tells of %" PRIu64 " tokens",

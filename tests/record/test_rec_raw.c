@@ -61,6 +61,19 @@ static void documents_run_together_elsewhere(void **state)
     }
 }
 
+/* Documents without a token do not tell: the metadata does, where it is. */
+static void datatroves_empty_documents_keep_their_type(void **state)
+{
+    (void)state;
+    const struct recdata none[] = { record_of(NULL, 0), record_of(NULL, 0) };
+    struct rectrip t = trip("datatrove", none, 2, TSL_U32);
+    rectrip_both(&t, "a.ds");
+    assert_int_equal(unlink("a.ds.metadata"), 0);
+    t.head.schema.columns[0].type = TSL_U16;
+    rectrip_is(&t, "a.ds", NULL);
+    rectrip_both(&t, "a.ds");
+}
+
 static void the_files_have_the_bytes_of_the_definition(void **state)
 {
     (void)state;
@@ -237,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(datatroves_documents_come_back),
         TEST(documents_run_together_elsewhere),
+        TEST(datatroves_empty_documents_keep_their_type),
         TEST(the_files_have_the_bytes_of_the_definition),
         TEST(files_of_llmc_are_written_again),
         TEST(what_says_no_documents_is_read_in_pieces),
