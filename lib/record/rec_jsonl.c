@@ -40,6 +40,7 @@ struct reader {
     struct tsl_schema schema;
     uint8_t *quoted; /* a line that has them */
     size_t quoted_cap, nquoted;
+    bool doubtful; /* a string in it may look like such a number */
     struct cells cells[TSL_COLUMNS_MAX];
     struct tsl_value values[TSL_COLUMNS_MAX];
 };
@@ -119,11 +120,21 @@ static int next_line(struct reader *r, struct tsl_slice *line, struct tsl_err *e
 static const char mark[] = "\\u0001u64:";
 enum { MARK_READ = 5 };
 
-/* Is the run of n digits more than 2^63 - 1, and less than 2^64? */
+/* Is the number a whole one, more than 2^63 - 1, and less than 2^64? */
 static bool is_big(const uint8_t *p, size_t n)
 {
+    for (size_t i = 0; i < n; i++)
+        if (p[i] < '0' || p[i] > '9')
+            return false;
     return (n == 19 && memcmp(p, "9223372036854775807", 19) > 0) ||
            (n == 20 && memcmp(p, "18446744073709551615", 20) <= 0 && p[0] != '0');
+}
+
+/* May a string of the line begin as a mark does?  That has its \\u0001 in one way only. */
+static bool may_have_mark(struct tsl_slice line)
+{
+    return memmem(line.data, line.len, "\\u0001u", 7) ||
+           memmem(line.data, line.len, "\\u0001\\", 7);
 }
 
 /* Gives the line those numbers as marked strings. */
@@ -165,6 +176,7 @@ static int quote_big(struct reader *r, struct tsl_slice *line, struct tsl_err *e
     if (r->nquoted == 0)
         return 0;
     memcpy(r->quoted + n, done, (size_t)(end - done));
+    r->doubtful = may_have_mark(*line);
     *line = (struct tsl_slice){ r->quoted, n + (size_t)(end - done) };
     return 0;
 }
@@ -183,6 +195,28 @@ static bool big_of(const struct reader *r, const struct tsl_jsonval *v, uint64_t
     for (size_t i = MARK_READ; i < s.len; i++)
         *to = *to * 10 + (uint64_t)(s.data[i] - '0');
     return true;
+}
+
+/* The same in a JSON text: what was marked is a number again. */
+static void unmark(char *text)
+{
+    const size_t n = sizeof mark - 1;
+    char *to = text;
+    for (const char *p = text; *p;) {
+        bool string = *p == '"', number = string && strncmp(p + 1, mark, n) == 0;
+        if (!number)
+            *to++ = *p;
+        p += number ? 1 + n : 1;
+        while (string && *p != '"') {
+            if (*p == '\\')
+                *to++ = *p++;
+            *to++ = *p++;
+        }
+        if (string && !number)
+            *to++ = '"';
+        p += string;
+    }
+    *to = '\0';
 }
 
 /* ---- columns from values ---- */
@@ -388,11 +422,13 @@ static int add_value(const struct reader *r, struct cells *c, enum tsl_dtype t,
         return tsl_jsonread_str(v, &s) ? add_string(c, s, err) : TSL_EFORMAT;
     case TSL_BYTES: return is_bytes(v) ? add_base64(c, v, err) : TSL_EFORMAT;
     case TSL_JSON: {
-        if (r->nquoted) /* it may be in here, and would come out as a string */
+        if (r->nquoted && r->doubtful)
             return TSL_EFORMAT;
         char *text = tsl_jsonread_text(v, err);
         if (!text)
             return TSL_ENOMEM;
+        if (r->nquoted)
+            unmark(text);
         int rc = add_string(c, (struct tsl_slice){ (uint8_t *)text, strlen(text) }, err);
         tsl_mem_free(text);
         return rc;

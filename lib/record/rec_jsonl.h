@@ -6,8 +6,7 @@
  *   str, arrays of one kind of these lists of it ({"base64":...}: bytes), all else json.  A
  *   member that is not there has no value where the column is a list, and is an error where
  *   it is not; a member that the first line did not have is an error.  Whole numbers of 2^63 and
- *   more are read where the manifest or the first line's own number makes the column u64; not
- *   in a line that has a value of type json, too.
+ *   more are read where the manifest or the first line's own number makes a column u64.
  * Memory: the longest line, and what Jansson makes of it.
  * Threads: one owner. */
 #ifndef TSL_REC_JSONL_H

@@ -174,39 +174,53 @@ static char *put_base64(char *p, const uint8_t *s, size_t n)
     return p + 2;
 }
 
-static char *put_strings(char *p, enum tsl_dtype t, const struct tsl_value *v)
+/* The values that are still to be written. */
+struct left {
+    const uint8_t *data;
+    const uint32_t *lens; /* of strings */
+};
+
+static char *put_strings(char *p, enum tsl_dtype t, struct left *v, uint32_t n)
 {
-    const uint8_t *s = v->data;
-    for (uint32_t i = 0; i < v->n; s += v->lens[i++]) {
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t len = *v->lens++;
         if (i)
             *p++ = ',';
         if (t == TSL_STR) {
-            p = put_string(p, s, v->lens[i]);
+            p = put_string(p, v->data, len);
         } else if (t == TSL_BYTES) {
-            p = put_base64(p, s, v->lens[i]);
-        } else if (v->lens[i]) {
-            memcpy(p, s, v->lens[i]);
-            p += v->lens[i];
+            p = put_base64(p, v->data, len);
+        } else if (len) {
+            memcpy(p, v->data, len);
+            p += len;
         }
+        v->data += len;
     }
     return p;
 }
 
 /* ---- columns ---- */
 
-/* An array of dims[0] arrays of dims[1] ...; *at goes on. */
-static char *put_nested(char *p, const struct tsl_column *c, uint32_t dim,
-                        const uint8_t **at)
+static char *put_values(char *p, enum tsl_dtype t, struct left *v, uint32_t n)
+{
+    size_t size = tsl_dtype_bytes(t);
+    if (!size)
+        return put_strings(p, t, v, n);
+    p = tsl_recjson_numbers(p, t, v->data, n);
+    v->data += n * size;
+    return p;
+}
+
+/* An array of dims[0] arrays of dims[1] ... */
+static char *put_nested(char *p, const struct tsl_column *c, uint32_t dim, struct left *v)
 {
     *p++ = '[';
-    if (dim + 1 == c->ndims) {
-        p = tsl_recjson_numbers(p, c->type, *at, c->dims[dim]);
-        *at += c->dims[dim] * tsl_dtype_bytes(c->type);
-    }
+    if (dim + 1 == c->ndims)
+        p = put_values(p, c->type, v, c->dims[dim]);
     for (uint32_t i = 0; dim + 1 < c->ndims && i < c->dims[dim]; i++) {
         if (i)
             *p++ = ',';
-        p = put_nested(p, c, dim + 1, at);
+        p = put_nested(p, c, dim + 1, v);
     }
     *p++ = ']';
     return p;
@@ -215,13 +229,12 @@ static char *put_nested(char *p, const struct tsl_column *c, uint32_t dim,
 static char *put_value(char *p, const struct tsl_column *c, const struct tsl_value *v)
 {
     bool array = c->count == 0 || c->ndims;
-    const uint8_t *at = v->data;
-    if (tsl_dtype_bytes(c->type) && c->ndims > 1)
-        return put_nested(p, c, 0, &at);
+    struct left all = { v->data, v->lens };
+    if (c->ndims > 1)
+        return put_nested(p, c, 0, &all);
     if (array)
         *p++ = '[';
-    p = tsl_dtype_bytes(c->type) ? tsl_recjson_numbers(p, c->type, v->data, v->n)
-                                 : put_strings(p, c->type, v);
+    p = put_values(p, c->type, &all, v->n);
     if (array)
         *p++ = ']';
     return p;
@@ -229,16 +242,17 @@ static char *put_value(char *p, const struct tsl_column *c, const struct tsl_val
 
 size_t tsl_recjson_bound(const struct tsl_schema *s, const struct tsl_record *rec)
 {
+    /* a comma; brackets: fewer than two a value in each dimension */
+    const size_t around = 1 + 2 * TSL_COLUMN_DIMS_MAX;
     size_t n = 2;
     for (size_t i = 0; i < s->ncolumns; i++) {
         const struct tsl_value *v = &rec->values[i];
         n += TSL_JSON_ESCAPED_MAX * sizeof s->columns[i].name + 16;
         if (tsl_dtype_bytes(s->columns[i].type))
-            /* a comma; brackets: fewer than two a number in each dimension */
-            n += (TSL_RECJSON_NUMBER + 1 + 2 * TSL_COLUMN_DIMS_MAX) * (size_t)v->n;
+            n += (TSL_RECJSON_NUMBER + around) * (size_t)v->n;
         else
             for (uint32_t k = 0; k < v->n; k++)
-                n += TSL_JSON_ESCAPED_MAX * (size_t)v->lens[k] + 16;
+                n += TSL_JSON_ESCAPED_MAX * (size_t)v->lens[k] + 16 + around;
     }
     return n;
 }

@@ -19,7 +19,7 @@ static void every_type_comes_back_with_its_schema(void **state)
     static const char *const files[] = { "a.jsonl", "a.jsonl.zst", "a.jsonl.gz" };
     struct rectrip t = trip(records, 12);
     rectrip_columns(&t.head.schema, "u8 i8 u16 i16 u32 i32 i64 f16 f32 f64 bit", "sld");
-    rectrip_columns(&t.head.schema, "bytes str", "sl");
+    rectrip_columns(&t.head.schema, "bytes str", "sld");
     assert_ok(
         tsl_schema_add(&t.head.schema, "\xc3\xa9\" \\", TSL_STR, false, 0, NULL, NULL),
         NULL);
@@ -37,7 +37,7 @@ static void every_type_comes_back_with_its_schema(void **state)
     t.head.schema.ncolumns = 0;
     t.opts.gzip = false;
     t.n = 3;
-    rectrip_columns(&t.head.schema, "json", "sl");
+    rectrip_columns(&t.head.schema, "json", "sld");
     for (unsigned k = 0; k < 3; k++)
         rectrip_corner(&records[k], &t.head.schema, k);
     assert_ok(rectrip_write(&t, "a", &err), &err);
@@ -129,14 +129,44 @@ static void numbers_of_64_bits_come_back(void **state)
     assert_memory_equal(rec.values[1].data, "\1u64:1", 6);
     assert_int_equal(tsl_recreader_next(r, &rec, &err), 0);
     tsl_recreader_destroy(r);
-    /* 2^64, and one in a value that is kept as JSON */
-    assert_err(open_text("{\"a\":18446744073709551616}", NULL, &r, &err), TSL_EFORMAT,
-               &err, "line 1");
-    assert_ok(open_text("{\"a\":9223372036854775808,\"o\":{}}\n"
-                        "{\"a\":1,\"o\":{\"k\":9223372036854775808}}",
+    /* numbers with as many characters that are not whole */
+    assert_ok(open_text("{\"a\":9223372036854775808,\"f\":[1.0901151165279476e-9,"
+                        "1.079011511652794e-9,9.99011511652794e-9]}\n",
                         NULL, &r, &err),
               &err);
-    assert_err(tsl_recreader_next(r, &rec, &err), TSL_EFORMAT, &err, "line 1: o");
+    assert_int_equal(tsl_recreader_head(r)->schema.columns[1].type, TSL_F64);
+    assert_int_equal(tsl_recreader_next(r, &rec, &err), 1);
+    assert_true(*(const double *)rec.values[1].data == 1.0901151165279476e-9);
+    tsl_recreader_destroy(r);
+    /* 2^64 */
+    assert_err(open_text("{\"a\":18446744073709551616}", NULL, &r, &err), TSL_EFORMAT,
+               &err, "line 1");
+}
+
+static void numbers_of_64_bits_stay_in_texts_of_json(void **state)
+{
+    (void)state;
+    struct tsl_recreader *r;
+    struct tsl_record rec;
+    struct tsl_err err = { 0 };
+    static const char *const texts[] = {
+        "{\"x\":[9223372036854775808,\"\\\"\",18446744073709551615]}",
+        "{\"k\":9223372036854775809}", "18446744073709551615", "\"\\u0001a\""
+    };
+    char lines[400] = "";
+    for (size_t i = 0; i < 4; i++)
+        sprintf(lines + strlen(lines), "{\"a\":9223372036854775808,\"o\":%s}\n",
+                texts[i]);
+    /* a string that looks like what such a number is kept as */
+    strcat(lines,
+           "{\"a\":9223372036854775808,\"o\":\"\\u0001u64:9223372036854775808\"}\n");
+    assert_ok(open_text(lines, NULL, &r, &err), &err);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(tsl_recreader_next(r, &rec, &err), 1);
+        assert_int_equal(rec.values[1].lens[0], strlen(texts[i]));
+        assert_memory_equal(rec.values[1].data, texts[i], strlen(texts[i]));
+    }
+    assert_err(tsl_recreader_next(r, &rec, &err), TSL_EFORMAT, &err, "line 5: o");
     tsl_recreader_destroy(r);
 }
 
@@ -294,6 +324,7 @@ int main(void)
         TEST(every_type_comes_back_with_its_schema),
         TEST(columns_are_those_of_the_first_line),
         TEST(numbers_of_64_bits_come_back),
+        TEST(numbers_of_64_bits_stay_in_texts_of_json),
         TEST(what_is_wrong_is_told_with_its_line),
         TEST(numbers_outside_of_their_type_are_refused),
         TEST(a_line_beyond_the_memory_is_refused),
