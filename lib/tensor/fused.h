@@ -34,6 +34,13 @@ struct tsl_fused_attention {
 struct tsl_tensor *tsl_fused_attention_expand(struct tsl_graph *g,
                                               const struct tsl_fused_attention *a);
 
+/* Of a cross entropy.  How many labels there are, or what said says; at least 1, so that none
+ * gives 0. */
+double tsl_fused_divisor(const int32_t *labels, size_t n, const struct tsl_tensor *said);
+/* Does each row of x have a label?  The graph has failed where not. */
+bool tsl_fused_labels_fit(struct tsl_graph *g, const struct tsl_tensor *x,
+                          const struct tsl_tensor *labels, const struct tsl_tensor *said);
+
 /* y = f(x), n numbers, while running. */
 void tsl_fused_unary(const struct tsl_run *r, enum tsl_unary f, float *y, const float *x,
                      size_t n);

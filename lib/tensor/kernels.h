@@ -65,6 +65,20 @@ struct tsl_kernels {
     void (*cross_entropy_grad)(float *dx, const float *x, const float *stats,
                                const int32_t *labels, float smoothing, float scale,
                                size_t rows, size_t cols);
+    /* A cross entropy of rows that are cut into parts; those of a part lie row apart.  First for
+     * each part: top, its rows' largest numbers; x becomes e^(x - top); sum: of those. */
+    void (*entropy_part)(float *top, float *sum, float *x, size_t row, size_t rows,
+                         size_t cols);
+    /* Then of all parts; top, sum (parts, rows): most, the largest of each row; loss, where right
+     * is the label's logit; sum becomes scale e^(top - most) / the whole row's sum. */
+    void (*entropy_join)(float *loss, float *most, const float *right, const float *top,
+                         float *sum, float scale, size_t rows, size_t parts);
+    /* Last for each part: x becomes x by, and less by scale at its label: (softmax - target)
+     * scale.  labels count from the part's first column, and may lie outside.  db, where not
+     * NULL: the sums of columns are added. */
+    void (*entropy_part_grad)(float *x, float *db, const float *by, const int32_t *labels,
+                              int32_t first, float scale, size_t row, size_t rows,
+                              size_t cols);
     /* y = (x - mean) rstd w + b, rstd = 1 / sqrt(var + eps), or 0 where that root is 0; w, b
      * (cols) may be NULL, y may be x.  mean, rstd (rows): of each row. */
     void (*layernorm)(float *y, float *mean, float *rstd, const float *x, const float *w,

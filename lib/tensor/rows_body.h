@@ -194,6 +194,56 @@ static void cross_entropy_grad(float *dx, const float *x, const float *stats,
     }
 }
 
+static void entropy_part(float *top, float *sum, float *x, size_t row, size_t rows,
+                         size_t cols)
+{
+    for (size_t r = 0; r < rows; r++, x += row) {
+        const v16 back = v16_set(top[r] = row_top(x, cols));
+        v16 all = v16_set(0);
+        for (size_t i = 0; i < cols; i += V16) {
+            v16 e = v16_exp(v16_sub(row_load(x, i, cols), back));
+            row_store(x, e, i, cols);
+            all = v16_add(all, row_only(e, i, cols, 0));
+        }
+        sum[r] = v16_sum(all);
+    }
+}
+static void entropy_join(float *loss, float *most, const float *right, const float *top,
+                         float *sum, float scale, size_t rows, size_t parts)
+{
+    for (size_t r = 0; r < rows; r += V16) {
+        v16 high = v16_set(-INFINITY), all = v16_set(0);
+        for (size_t p = 0; p < parts; p++)
+            high = v16_max(high, row_load(top + p * rows, r, rows));
+        for (size_t p = 0; p < parts; p++) {
+            v16 by = v16_exp(v16_sub(row_load(top + p * rows, r, rows), high));
+            all = v16_fma(row_load(sum + p * rows, r, rows), by, all);
+        }
+        row_store(loss, v16_sub(v16_log(all), v16_sub(row_load(right, r, rows), high)), r,
+                  rows);
+        row_store(most, high, r, rows);
+        for (size_t p = 0; p < parts; p++) {
+            v16 by = v16_exp(v16_sub(row_load(top + p * rows, r, rows), high));
+            by = v16_mul(v16_div(by, all), v16_set(scale));
+            row_store(sum + p * rows, by, r, rows);
+        }
+    }
+}
+static void entropy_part_grad(float *x, float *db, const float *by, const int32_t *labels,
+                              int32_t first, float scale, size_t row, size_t rows,
+                              size_t cols)
+{
+    for (size_t r = 0; r < rows; r++, x += row) {
+        const v16 f = v16_set(by[r]);
+        for (size_t i = 0; i < cols; i += V16)
+            row_store(x, v16_mul(row_load(x, i, cols), f), i, cols);
+        if (labels[r] >= first && (size_t)(labels[r] - first) < cols)
+            x[labels[r] - first] -= scale;
+        for (size_t i = 0; db && i < cols; i += V16)
+            row_store(db, v16_add(row_load(db, i, cols), row_load(x, i, cols)), i, cols);
+    }
+}
+
 /* ---- norms ------------------------------------------------------------------------------ */
 
 /* 1 / sqrt(var + eps), but 0 for 0: a row without variance has no direction. */
@@ -326,8 +376,10 @@ static void residual_norm_grad(float *dx, float *dh, float *dw, float *db,
     .rows_sum = rows_sum, .rows_max = rows_max, .softmax = softmax,                      \
     .log_softmax = log_softmax, .softmax_grad = softmax_grad,                            \
     .log_softmax_grad = log_softmax_grad, .cross_entropy = cross_entropy,                \
-    .cross_entropy_grad = cross_entropy_grad, .layernorm = layernorm,                    \
-    .layernorm_grad = layernorm_grad, .rmsnorm = rmsnorm, .rmsnorm_grad = rmsnorm_grad,  \
-    .residual_norm = residual_norm, .residual_norm_grad = residual_norm_grad
+    .cross_entropy_grad = cross_entropy_grad, .entropy_part = entropy_part,              \
+    .entropy_join = entropy_join, .entropy_part_grad = entropy_part_grad,                \
+    .layernorm = layernorm, .layernorm_grad = layernorm_grad, .rmsnorm = rmsnorm,        \
+    .rmsnorm_grad = rmsnorm_grad, .residual_norm = residual_norm,                        \
+    .residual_norm_grad = residual_norm_grad
 
 #endif

@@ -372,6 +372,58 @@ static void rows_are_those_of_the_fixtures(void **state)
     entropy_fixture(k, "cross_entropy_smooth", 0.1f);
 }
 
+/* A cross entropy in parts, and its gradient, beside the one of whole rows; every table gives the
+ * same bits. */
+static void rows_in_parts_are_whole_rows(void **state)
+{
+    (void)state;
+    enum { PART = 24, PARTS = 3, P_ROWS = 19, P_COLS = 61 };
+    static float x[P_ROWS * P_COLS], whole[P_ROWS * P_COLS], bias[P_COLS];
+    static float y[3][PARTS * P_ROWS * PART], db[3][PARTS * PART], loss[3][P_ROWS];
+    float loss_whole[P_ROWS], stats[2 * P_ROWS], right[P_ROWS], most[P_ROWS];
+    float top[PARTS * P_ROWS], sum[PARTS * P_ROWS];
+    int32_t labels[P_ROWS];
+    size_t n;
+    const struct tsl_kernels *const *set = kernelset(&n);
+    kernelset_fill(x, P_ROWS * P_COLS, 5, 9);
+    for (size_t r = 0; r < P_ROWS; r++) {
+        labels[r] = (int32_t)(r * 17 % P_COLS);
+        right[r] = x[r * P_COLS + (size_t)labels[r]];
+    }
+    set[0]->cross_entropy(loss_whole, stats, x, labels, 0, P_ROWS, P_COLS);
+    set[0]->cross_entropy_grad(whole, x, stats, labels, 0, 0.5f, P_ROWS, P_COLS);
+    set[0]->add_rows(bias, whole, P_ROWS, P_COLS, P_COLS);
+    for (size_t t = 0; t < n; t++) {
+        for (size_t p = 0; p < PARTS; p++) {
+            float *part = y[t] + p * P_ROWS * PART;
+            size_t cols = p + 1 < PARTS ? PART : P_COLS - p * PART;
+            for (size_t r = 0; r < P_ROWS; r++)
+                memcpy(part + r * PART, x + r * P_COLS + p * PART, cols * sizeof *x);
+            set[t]->entropy_part(top + p * P_ROWS, sum + p * P_ROWS, part, PART, P_ROWS,
+                                 cols);
+        }
+        set[t]->entropy_join(loss[t], most, right, top, sum, 0.5f, P_ROWS, PARTS);
+        for (size_t p = 0; p < PARTS; p++)
+            set[t]->entropy_part_grad(y[t] + p * P_ROWS * PART, db[t] + p * PART,
+                                      sum + p * P_ROWS, labels, (int32_t)(p * PART), 0.5f,
+                                      PART, P_ROWS,
+                                      p + 1 < PARTS ? PART : P_COLS - p * PART);
+        assert_memory_equal(y[t], y[0], sizeof y[0]);
+        assert_memory_equal(db[t], db[0], sizeof db[0]);
+        assert_memory_equal(loss[t], loss[0], sizeof loss[0]);
+    }
+    for (size_t r = 0; r < P_ROWS; r++) {
+        assert_true(most[r] == stats[2 * r]);
+        assert_true(fabsf(loss[0][r] - loss_whole[r]) <= 1e-6f * (1 + loss_whole[r]));
+        for (size_t c = 0; c < P_COLS; c++) {
+            float d = y[0][(c / PART * P_ROWS + r) * PART + c % PART];
+            assert_true(fabsf(d - whole[r * P_COLS + c]) <= 2e-7f);
+        }
+    }
+    for (size_t c = 0; c < P_COLS; c++)
+        assert_true(fabsf(db[0][c] - bias[c]) <= 2e-6f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +433,7 @@ int main(void)
         TEST(rows_without_a_direction_stay_finite),
         TEST(gradients_are_added_to_where_asked),
         TEST(rows_are_those_of_the_fixtures),
+        TEST(rows_in_parts_are_whole_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
