@@ -355,6 +355,13 @@ int tsl_file_preadv(const struct tsl_file *f, struct iovec *v, int n, uint64_t a
     return move_all(f, true, v, n, at, err);
 }
 
+int tsl_file_pwritev(const struct tsl_file *f, struct iovec *v, int n, uint64_t at,
+                     struct tsl_err *err)
+{
+    assert(n <= TSL_FILE_IOV);
+    return move_all(f, false, v, n, at, err);
+}
+
 void tsl_file_drop(const struct tsl_file *f, uint64_t at, uint64_t n)
 {
     if (f->regular && !f->nodrop && !f->direct)

@@ -80,6 +80,8 @@ int tsl_file_pwrite(const struct tsl_file *f, const void *p, size_t n, uint64_t 
 enum { TSL_FILE_IOV = 64 };
 int tsl_file_preadv(const struct tsl_file *f, struct iovec *v, int n, uint64_t at,
                     struct tsl_err *err);
+int tsl_file_pwritev(const struct tsl_file *f, struct iovec *v, int n, uint64_t at,
+                     struct tsl_err *err);
 
 /* [at, at + n) has been read and will not be again: the page cache need not hold it. */
 void tsl_file_drop(const struct tsl_file *f, uint64_t at, uint64_t n);

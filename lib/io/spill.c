@@ -1,6 +1,7 @@
 #include "io/spill.h"
 
 #include <assert.h>
+#include <sys/uio.h>
 
 #include "base/mem.h"
 #include "io/file.h"
@@ -108,14 +109,23 @@ void tsl_spill_release(struct tsl_spill *s, uint32_t slot, uint64_t written)
 int tsl_spill_write(struct tsl_spill *s, uint32_t slot, const void *p, size_t n,
                     struct tsl_err *err)
 {
-    uint64_t at;
+    struct iovec v = { (void *)(uintptr_t)p, n };
+    return tsl_spill_writev(s, slot, &v, 1, err);
+}
+
+int tsl_spill_writev(struct tsl_spill *s, uint32_t slot, struct iovec *v, int n,
+                     struct tsl_err *err)
+{
+    uint64_t at, bytes = 0;
     struct tsl_file *f = locate(s, slot, &at);
-    int rc = tsl_file_pwrite(f, p, n, at, err);
+    for (int i = 0; i < n; i++)
+        bytes += v[i].iov_len;
+    int rc = tsl_file_pwritev(f, v, n, at, err);
     if (rc < 0)
         return rc;
     tsl_mutex_lock(&s->lock);
-    s->stats.written += n;
-    s->stats.now += n;
+    s->stats.written += bytes;
+    s->stats.now += bytes;
     if (s->stats.peak < s->stats.now)
         s->stats.peak = s->stats.now;
     tsl_mutex_unlock(&s->lock);

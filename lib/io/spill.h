@@ -33,8 +33,11 @@ void tsl_spill_release(struct tsl_spill *s, uint32_t slot, uint64_t written);
 /* n: bytes, a multiple of 4096 up to slot_bytes; p: aligned to 4096.  0 or TSL_EIO. */
 int tsl_spill_write(struct tsl_spill *s, uint32_t slot, const void *p, size_t n,
                     struct tsl_err *err);
-/* v: n buffers, for slots from slot on, all within one extent, all but the last one full;
- * changed.  0 or TSL_EIO. */
+/* v: n such buffers, for slots from slot on, all within one extent, all but the last one
+ * full; changed.  0 or TSL_EIO. */
+int tsl_spill_writev(struct tsl_spill *s, uint32_t slot, struct iovec *v, int n,
+                     struct tsl_err *err);
+/* The same for reading. */
 int tsl_spill_read(struct tsl_spill *s, uint32_t slot, struct iovec *v, int n,
                    struct tsl_err *err);
 

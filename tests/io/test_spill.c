@@ -49,8 +49,16 @@ static void slots_hold_what_was_written(void **state)
     for (int e = EXTENTS; e-- > 0;)
         for (uint32_t i = 0; i < TSL_SPILL_EXTENT; i++) {
             fill_slot(p, first[e] + i);
-            assert_ok(tsl_spill_write(s, first[e] + i, p, SLOT, &err), &err);
+            struct iovec pair[2] = { { p, SLOT }, { q, SLOT } };
+            if (e % 2 == 0) {
+                assert_ok(tsl_spill_write(s, first[e] + i, p, SLOT, &err), &err);
+            } else if (i % 2) { /* the one before, too */
+                fill_slot(q, first[e] + i);
+                fill_slot(p, first[e] + i - 1);
+                assert_ok(tsl_spill_writev(s, first[e] + i - 1, pair, 2, &err), &err);
+            }
         }
+    assert_int_equal(tsl_spill_stats(s).written, EXTENTS * TSL_SPILL_EXTENT * SLOT);
     for (int e = 0; e < EXTENTS; e++)
         for (uint32_t i = 0; i < TSL_SPILL_EXTENT; i += 1 + i / 2) {
             struct iovec v[TSL_SPILL_EXTENT]; /* neighbours in one call */
