@@ -136,6 +136,11 @@ size_t tsl_packer_bound(const struct tsl_packer *p, size_t n)
     return p->ops->enc_bound(n);
 }
 
+size_t tsl_packer_bytes(const struct tsl_packer *p)
+{
+    return p->ops->enc_bytes(p->state);
+}
+
 int tsl_packer_run(struct tsl_packer *p, uint8_t *dst, size_t cap, const uint8_t *src,
                    size_t n, size_t *packed, struct tsl_err *err)
 {

@@ -62,6 +62,8 @@ int tsl_packer_create(struct tsl_packer **p, enum tsl_codec codec, int level,
                       struct tsl_err *err);
 /* Bytes that n bytes may need when packed, at most. */
 size_t tsl_packer_bound(const struct tsl_packer *p, size_t n);
+/* Bytes of memory that p holds now; what it needs grows with the first block. */
+size_t tsl_packer_bytes(const struct tsl_packer *p);
 /* One whole frame with its checksum; *packed: bytes written to dst, which has room for
  * tsl_packer_bound of them.  0 or an error. */
 int tsl_packer_run(struct tsl_packer *p, uint8_t *dst, size_t cap, const uint8_t *src,
@@ -86,6 +88,7 @@ struct tsl_codec_ops {
     int (*enc_undo)(void *state, uint8_t *dst, size_t n, const uint8_t *src,
                     size_t packed, struct tsl_err *err);
     void (*enc_destroy)(void *state);
+    size_t (*enc_bytes)(const void *state);
 };
 
 extern const struct tsl_codec_ops tsl_codec_zstd, tsl_codec_gzip;

@@ -86,6 +86,14 @@ static size_t enc_bound(size_t n)
     return n + n / 1000 + 4096; /* deflateBound's worst case, with room */
 }
 
+/* zlib.h: (1 << (windowBits + 2)) + (1 << (memLevel + 9)) to deflate, 1 << windowBits and 7
+ * KiB to inflate. */
+static size_t enc_bytes(const void *state)
+{
+    (void)state;
+    return (1 << 17) + (1 << 17) + (1 << 15) + (7 << 10);
+}
+
 static int enc_run(void *state, uint8_t *dst, size_t cap, const uint8_t *src, size_t n,
                    size_t *packed, struct tsl_err *err)
 {
@@ -128,8 +136,8 @@ static void enc_destroy(void *state)
 }
 
 const struct tsl_codec_ops tsl_codec_gzip = {
-    dec_create, dec_step, dec_destroy, enc_create,
-    enc_bound,  enc_run,  enc_undo,    enc_destroy,
+    dec_create, dec_step, dec_destroy, enc_create, enc_bound,
+    enc_run,    enc_undo, enc_destroy, enc_bytes,
 };
 
 uint32_t tsl_codec_crc32(uint32_t crc, const void *p, size_t n)

@@ -94,6 +94,12 @@ static int enc_create(void **state, int level, struct tsl_err *err)
     return 0;
 }
 
+static size_t enc_bytes(const void *state)
+{
+    const struct zstd *z = state;
+    return ZSTD_sizeof_CCtx(z->c) + ZSTD_sizeof_DCtx(z->d);
+}
+
 static int enc_run(void *state, uint8_t *dst, size_t cap, const uint8_t *src, size_t n,
                    size_t *packed, struct tsl_err *err)
 {
@@ -120,6 +126,6 @@ static int enc_undo(void *state, uint8_t *dst, size_t n, const uint8_t *src,
 }
 
 const struct tsl_codec_ops tsl_codec_zstd = {
-    dec_create,         dec_step, dec_destroy, enc_create,
-    ZSTD_compressBound, enc_run,  enc_undo,    enc_destroy,
+    dec_create, dec_step, dec_destroy, enc_create, ZSTD_compressBound,
+    enc_run,    enc_undo, enc_destroy, enc_bytes,
 };
