@@ -5,29 +5,21 @@
 #include "base/quote.h"
 #include "base/utf8.h"
 
-static const struct {
-    const char *name;
-    size_t bytes;
-} dtypes[TSL_NDTYPES] = {
-#define X(id, name, size) [id] = { name, size },
+static const char *const dtypes[TSL_NDTYPES] = {
+#define X(id, name, size) [id] = name,
     TSL_DTYPES(X)
 #undef X
 };
 
-size_t tsl_dtype_bytes(enum tsl_dtype t)
-{
-    return dtypes[t].bytes;
-}
-
 const char *tsl_dtype_name(enum tsl_dtype t)
 {
-    return dtypes[t].name;
+    return dtypes[t];
 }
 
 int tsl_dtype_of(const char *name)
 {
     for (int i = 0; i < TSL_NDTYPES; i++)
-        if (strcmp(name, dtypes[i].name) == 0)
+        if (strcmp(name, dtypes[i]) == 0)
             return i;
     return -1;
 }
@@ -112,7 +104,7 @@ void tsl_schema_write(const struct tsl_schema *s, const char *key, struct tsl_js
         const struct tsl_column *c = &s->columns[i];
         tsl_json_open(j, NULL, '{');
         tsl_json_str(j, "name", c->name);
-        tsl_json_str(j, "type", dtypes[c->type].name);
+        tsl_json_str(j, "type", dtypes[c->type]);
         if (c->count == 0)
             tsl_json_bool(j, "list", true);
         if (c->ndims) {

@@ -78,7 +78,15 @@ void tsl_schema_write(const struct tsl_schema *s, const char *key, struct tsl_js
 int tsl_schema_read(struct tsl_schema *s, const struct tsl_jsonval *v, const char *name,
                     struct tsl_err *err);
 
-size_t tsl_dtype_bytes(enum tsl_dtype t);
+static inline size_t tsl_dtype_bytes(enum tsl_dtype t)
+{
+    static const uint8_t bytes[TSL_NDTYPES] = {
+#define X(id, name, size) [id] = size,
+        TSL_DTYPES(X)
+#undef X
+    };
+    return bytes[t];
+}
 const char *tsl_dtype_name(enum tsl_dtype t);
 /* -1: there is none of that name. */
 int tsl_dtype_of(const char *name);

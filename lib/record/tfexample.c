@@ -36,19 +36,24 @@ void tsl_tfexample_writer_init(struct tsl_tfexample_writer *w,
 {
     w->schema = schema;
     for (size_t i = 0; i < schema->ncolumns; i++) {
-        size_t at = i;
-        for (; at && strcmp(schema->columns[w->order[at - 1]].name,
+        size_t at = i, n = strlen(schema->columns[i].name);
+        for (; at && strcmp(schema->columns[w->keys[at - 1].column].name,
                             schema->columns[i].name) > 0;
              at--)
-            w->order[at] = w->order[at - 1];
-        w->order[at] = (uint32_t)i;
-        w->names[i] = strlen(schema->columns[i].name);
+            w->keys[at] = w->keys[at - 1];
+        struct tsl_tfexample_key *key = &w->keys[at];
+        *key =
+            (struct tsl_tfexample_key){ .column = (uint32_t)i, .n = (uint32_t)(2 + n) };
+        uint8_t *to = key->bytes + sizeof key->bytes - key->n;
+        to[0] = KEY << 3 | TSL_PROTOBUF_BYTES;
+        to[1] = (uint8_t)n; /* below 128 */
+        memcpy(to + 2, schema->columns[i].name, n);
     }
 }
 
 static unsigned varint_bytes(uint64_t v)
 {
-    return (unsigned)((63 - (unsigned)__builtin_clzll(v | 1)) / 7 + 1);
+    return (9 * (63 - (unsigned)__builtin_clzll(v | 1)) + 73) / 64; /* bits / 7 + 1 */
 }
 
 static uint8_t *put_varint(uint8_t *p, uint64_t v)
@@ -92,9 +97,9 @@ static void put_strings(uint8_t *p, const struct tsl_value *v)
     }
 }
 
-/* ---- how long it will be: lengths stand in front of what they measure ---- */
+/* ---- lengths stand in front of what they measure: written from the values backwards ---- */
 
-/* Of floats and strings; numbers are coded, which tells, too. */
+/* Floats' and strings' bytes; numbers are coded, which tells, too. */
 static size_t values_bytes(enum tsl_dtype t, const struct tsl_value *v)
 {
     size_t n = 0;
@@ -105,43 +110,64 @@ static size_t values_bytes(enum tsl_dtype t, const struct tsl_value *v)
     return n;
 }
 
-static struct tsl_tfexample_sizes sizes_of(const struct tsl_column *c, size_t name,
-                                           size_t values)
+/* Puts field, a length of bytes, in front of p: where it begins. */
+static inline uint8_t *front_of(uint8_t *p, unsigned field, size_t bytes)
 {
-    struct tsl_tfexample_sizes s = { .values = values };
-    s.list = kind_of(c->type) == BYTES_LIST || values == 0
-                 ? values
-                 : 1 + varint_bytes(values) + values;
-    s.feature = 1 + varint_bytes(s.list) + s.list;
-    s.entry = 1 + varint_bytes(name) + name + 1 + varint_bytes(s.feature) + s.feature;
-    return s;
+    if (bytes < 1 << 7) {
+        *--p = (uint8_t)bytes;
+    } else if (bytes < 1 << 14) {
+        *--p = (uint8_t)(bytes >> 7);
+        *--p = (uint8_t)(bytes | 128);
+    } else {
+        p -= varint_bytes(bytes);
+        put_varint(p, bytes);
+    }
+    *--p = (uint8_t)(field << 3 | TSL_PROTOBUF_BYTES);
+    return p;
 }
+
+/* Everything in front of a column's n bytes of values, to end at p: where it begins. */
+static uint8_t *put_entry(uint8_t *p, const struct tsl_tfexample_key *key, unsigned kind,
+                          size_t n)
+{
+    const uint8_t *values = p;
+    if (kind != BYTES_LIST && n)
+        p = front_of(p, VALUES, n);
+    p = front_of(p, kind, (size_t)(values - p) + n);
+    p = front_of(p, FEATURE, (size_t)(values - p) + n);
+    /* as many bytes for every key: what lies before it is room, and is written over */
+    memcpy(p - sizeof key->bytes, key->bytes, sizeof key->bytes);
+    p -= key->n;
+    return front_of(p, ENTRY, (size_t)(values - p) + n);
+}
+
+/* The most that put_entry puts. */
+enum { ENTRY_BYTES = 4 * (1 + TSL_VARINT_BYTES) + TSL_COLUMN_NAME_MAX + 2 };
 
 int tsl_tfexample_measure(struct tsl_tfexample_writer *w, const struct tsl_record *rec,
                           size_t *n, struct tsl_err *err)
 {
-    size_t features = 0, most = TSL_VARINTS_SLACK;
-    for (size_t i = 0; i < w->schema->ncolumns; i++)
-        if (kind_of(w->schema->columns[i].type) == INT64_LIST)
+    const struct tsl_schema *s = w->schema;
+    size_t features = 0, most = TSL_VARINTS_SLACK + ENTRY_BYTES * s->ncolumns;
+    for (size_t i = 0; i < s->ncolumns; i++)
+        if (kind_of(s->columns[i].type) == INT64_LIST)
             most += TSL_VARINT_BYTES * (size_t)rec->values[i].n;
     int rc = tsl_mem_grow(&w->codes, &w->codes_cap, most, 1, "a record", err);
     if (rc < 0)
         return rc;
-    uint8_t *at = w->codes;
-    for (size_t i = 0; i < w->schema->ncolumns; i++) {
-        const struct tsl_column *c = &w->schema->columns[i];
-        const struct tsl_value *v = &rec->values[i];
-        size_t values;
-        if (kind_of(c->type) == INT64_LIST) {
-            uint8_t *end = tsl_varints_put(at, c->type, v->data, v->n);
-            values = (size_t)(end - at);
-            w->code[i] = at;
-            at = end;
-        } else {
-            values = values_bytes(c->type, v);
-        }
-        w->sizes[i] = sizes_of(c, w->names[i], values);
-        features += 1 + varint_bytes(w->sizes[i].entry) + w->sizes[i].entry;
+    uint8_t *end = w->codes;
+    for (size_t k = 0; k < s->ncolumns; k++) {
+        const struct tsl_tfexample_key *key = &w->keys[k];
+        const struct tsl_value *v = &rec->values[key->column];
+        struct tsl_tfexample_part *part = &w->parts[k];
+        enum tsl_dtype type = s->columns[key->column].type;
+        unsigned kind = kind_of(type);
+        uint8_t *at = end + ENTRY_BYTES;
+        end = kind == INT64_LIST ? tsl_varints_put(at, type, v->data, v->n) : at;
+        part->values = kind == INT64_LIST ? 0 : values_bytes(type, v);
+        part->data = put_entry(at, key, kind, (size_t)(end - at) + part->values);
+        part->n = (size_t)(end - part->data);
+        features += part->n + part->values;
     }
     w->features = features;
     *n = 1 + varint_bytes(features) + features;
@@ -155,35 +181,24 @@ void tsl_tfexample_writer_fini(struct tsl_tfexample_writer *w)
     w->codes_cap = 0;
 }
 
-static uint8_t *put_front(uint8_t *p, unsigned field, size_t bytes)
-{
-    *p++ = (uint8_t)(field << 3 | TSL_PROTOBUF_BYTES);
-    return put_varint(p, bytes);
-}
-
 void tsl_tfexample_write(const struct tsl_tfexample_writer *w,
                          const struct tsl_record *rec, uint8_t *p)
 {
-    p = put_front(p, FEATURES, w->features);
+    *p++ = FEATURES << 3 | TSL_PROTOBUF_BYTES;
+    p = put_varint(p, w->features);
     for (size_t k = 0; k < w->schema->ncolumns; k++) {
-        uint32_t i = w->order[k];
-        const struct tsl_column *c = &w->schema->columns[i];
-        struct tsl_tfexample_sizes s = w->sizes[i];
-        size_t name = w->names[i];
-        p = put_front(p, ENTRY, s.entry);
-        p = put_front(p, KEY, name);
-        memcpy(p, c->name, name);
-        p = put_front(p + name, FEATURE, s.feature);
-        p = put_front(p, kind_of(c->type), s.list);
-        if (s.list != s.values)
-            p = put_front(p, VALUES, s.values);
-        if (kind_of(c->type) == INT64_LIST)
-            memcpy(p, w->code[i], s.values);
-        else if (kind_of(c->type) == FLOAT_LIST)
-            put_floats(p, c->type, rec->values[i].data, rec->values[i].n);
+        const struct tsl_tfexample_part *part = &w->parts[k];
+        memcpy(p, part->data, part->n);
+        p += part->n;
+        if (part->values == 0)
+            continue;
+        uint32_t i = w->keys[k].column;
+        if (kind_of(w->schema->columns[i].type) == FLOAT_LIST)
+            put_floats(p, w->schema->columns[i].type, rec->values[i].data,
+                       rec->values[i].n);
         else
             put_strings(p, &rec->values[i]);
-        p += s.values;
+        p += part->values;
     }
 }
 

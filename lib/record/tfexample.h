@@ -17,15 +17,18 @@
 
 struct tsl_tfexample_writer {
     const struct tsl_schema *schema; /* lent */
-    uint32_t order[TSL_COLUMNS_MAX]; /* columns by name */
-    size_t names[TSL_COLUMNS_MAX];   /* bytes of each column's name */
-    /* of the record measured last: bytes of each column's values, and of what stands
-     * around them, from inside out; of all */
-    struct tsl_tfexample_sizes {
-        size_t values, list, feature, entry;
-    } sizes[TSL_COLUMNS_MAX];
+    struct tsl_tfexample_key {
+        uint32_t column, n;
+        uint8_t bytes[TSL_COLUMN_NAME_MAX + 2]; /* the last n: its name, as a key */
+    } keys[TSL_COLUMNS_MAX];                    /* columns by name */
+    /* of the record measured last: what stands in front of each column's values, in the same
+     * order, and behind that the values themselves where they are whole numbers; of all */
+    struct tsl_tfexample_part {
+        uint8_t *data;
+        size_t n, values; /* values: bytes that do not lie here */
+    } parts[TSL_COLUMNS_MAX];
     size_t features;
-    uint8_t *codes, *code[TSL_COLUMNS_MAX]; /* its whole numbers as they are written */
+    uint8_t *codes; /* where the parts lie */
     size_t codes_cap;
 };
 
