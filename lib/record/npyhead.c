@@ -201,14 +201,15 @@ void tsl_npyhead_write(uint8_t *p, enum tsl_dtype type, unsigned ndims,
         if (types[i].type == type)
             name = types[i].name;
     assert(name && ndims <= 6);
-    memset(p, ' ', TSL_NPY_HEAD_BYTES);
     memcpy(p, magic, MAGIC);
     p[6] = 1;
     p[7] = 0;
     p[8] = TSL_NPY_HEAD_BYTES - FRONT1;
     p[9] = 0;
     /* by hand: an archive of samples has one for each column of each */
-    char text[256], *t = put_text(text, "{'descr': '");
+    char text[256], *t;
+    memset(text, ' ', TSL_NPY_HEAD_BYTES - FRONT1);
+    t = put_text(text, "{'descr': '");
     *t++ = name[1] == '1' ? '|' : '<';
     t = put_text(t, name);
     t = put_text(t, "', 'fortran_order': False, 'shape': (");
@@ -218,6 +219,6 @@ void tsl_npyhead_write(uint8_t *p, enum tsl_dtype type, unsigned ndims,
     }
     t = put_text(t, ndims == 1 ? ",), }" : "), }");
     assert(t - text < TSL_NPY_HEAD_BYTES - FRONT1);
-    memcpy(p + FRONT1, text, (size_t)(t - text));
+    memcpy(p + FRONT1, text, TSL_NPY_HEAD_BYTES - FRONT1);
     p[TSL_NPY_HEAD_BYTES - 1] = '\n';
 }

@@ -9,6 +9,11 @@
 #include "base/half.h"
 #include "base/json.h"
 
+#if defined __x86_64__
+#include <immintrin.h>
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vbmi2,popcnt")))
+#endif
+
 /* ---- numbers ---- */
 
 static const char pairs[] = "00010203040506070809101112131415161718192021222324"
@@ -64,6 +69,46 @@ static inline char *put_word(char *p, uint16_t v)
     uint64_t word = __atomic_load_n(&words[v], __ATOMIC_RELAXED);
     memcpy(p, &word, 8);
     return p + ((uint8_t *)&word)[7];
+}
+
+#ifdef AVX512
+/* The first n / 8 * 8 of them, eight words at a time without the bytes that are none: 57 million
+ * ids of English in %MS% ms instead of %OLD%. */
+AVX512 static char *put_eights(char *p, const uint8_t *v, size_t n)
+{
+    const __m512i text = _mm512_set1_epi64((long long)(UINT64_MAX >> 8));
+    for (size_t i = 0; i + 8 <= n; i += 8) {
+        __m128i ids = _mm_loadu_si128((const __m128i *)(v + 2 * i));
+        __m512i w = _mm512_i64gather_epi64(_mm512_cvtepu16_epi64(ids), words, 8);
+        __mmask64 kept = _mm512_test_epi8_mask(w, text);
+        _mm512_storeu_si512(p, _mm512_maskz_compress_epi8(kept, w));
+        p += _mm_popcnt_u64(kept);
+    }
+    return p;
+}
+
+static bool has_avx512(void)
+{
+    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi2") &&
+           __builtin_cpu_supports("popcnt");
+}
+#endif
+
+static char *put_u16s(char *p, const uint8_t *v, size_t n)
+{
+    size_t i = 0;
+#ifdef AVX512
+    if (n >= 8 && has_avx512()) {
+        p = put_eights(p, v, n);
+        i = n & ~(size_t)7;
+    }
+#endif
+    for (; i < n; i++) {
+        uint16_t x;
+        memcpy(&x, v + 2 * i, 2);
+        p = put_word(p, x);
+    }
+    return p - 1;
 }
 
 #define WORDS(type)                                                                      \
@@ -132,7 +177,7 @@ char *tsl_recjson_numbers(char *p, enum tsl_dtype t, const void *v, size_t n)
     switch (t) {
     case TSL_BIT:
     case TSL_U8: WORDS(uint8_t)
-    case TSL_U16: WORDS(uint16_t)
+    case TSL_U16: return put_u16s(p, v, n);
     case TSL_U32: WORDS(uint32_t)
     case TSL_I8: WORDS(int8_t)
     case TSL_I16: WORDS(int16_t)
@@ -153,6 +198,20 @@ static char *put_string(char *p, const uint8_t *s, size_t n)
     p = tsl_json_escape(p, s, n);
     *p++ = '"';
     return p;
+}
+
+/* A column's name: of letters and the like, with rare exceptions. */
+static char *put_name(char *p, const char *name)
+{
+    char *to = p;
+    size_t n = 0;
+    *to++ = '"';
+    for (; name[n] >= ' ' && name[n] < 0x7f && name[n] != '"' && name[n] != '\\'; n++)
+        *to++ = name[n];
+    if (name[n])
+        return put_string(p, (const uint8_t *)name, strlen(name));
+    *to++ = '"';
+    return to;
 }
 
 static char *put_base64(char *p, const uint8_t *s, size_t n)
@@ -264,7 +323,7 @@ char *tsl_recjson_write(char *p, const struct tsl_schema *s, const struct tsl_re
         const struct tsl_column *c = &s->columns[i];
         if (i)
             *p++ = ',';
-        p = put_string(p, (const uint8_t *)c->name, strlen(c->name));
+        p = put_name(p, c->name);
         *p++ = ':';
         p = put_value(p, c, &rec->values[i]);
     }
