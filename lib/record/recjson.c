@@ -72,8 +72,7 @@ static inline char *put_word(char *p, uint16_t v)
 }
 
 #ifdef AVX512
-/* The first n / 8 * 8 of them, eight words at a time without the bytes that are none: 57 million
- * ids of English in %MS% ms instead of %OLD%. */
+/* The first n / 8 * 8 of them: eight words at a time, without the bytes that are none. */
 AVX512 static char *put_eights(char *p, const uint8_t *v, size_t n)
 {
     const __m512i text = _mm512_set1_epi64((long long)(UINT64_MAX >> 8));

@@ -172,6 +172,23 @@ static void what_is_no_utf8_is_replaced(void **state)
     free(p);
 }
 
+/* Eight at a time, and the rest. */
+static void every_id_of_16_bits_has_its_digits(void **state)
+{
+    static uint16_t ids[1 << 16];
+    static char got[(1 << 16) * TSL_RECJSON_NUMBER], want[(1 << 16) * 8];
+    (void)state;
+    for (uint32_t v = 0; v < 1 << 16; v++)
+        ids[v] = (uint16_t)(v * 40503);
+    for (size_t n = 1; n <= 1 << 16; n = n < 40 ? n + 1 : n * 2 - 37) {
+        char *to = want;
+        for (size_t i = 0; i < n; i++)
+            to += sprintf(to, i ? ",%u" : "%u", ids[i]);
+        *tsl_recjson_numbers(got, TSL_U16, ids, n) = '\0';
+        assert_string_equal(got, want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +197,7 @@ int main(void)
         TEST(floats_are_read_back_as_what_they_were),
         TEST(any_record_is_valid_json_within_its_bound),
         TEST(what_is_no_utf8_is_replaced),
+        TEST(every_id_of_16_bits_has_its_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
