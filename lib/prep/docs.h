@@ -38,6 +38,8 @@ struct tsl_docs {
                 uint8_t *starts, struct tsl_err *err);
     /* Those tokens will be asked for soon.  NULL: whoever knows of no use of that. */
     void (*soon)(void *ctx, uint64_t number, size_t at, size_t len);
+    /* The same of its sentences, and of some len tokens from its share / 2^32 on. */
+    void (*soon_near)(void *ctx, uint64_t number, uint32_t share, size_t len);
 };
 
 static inline int tsl_docs_part(const struct tsl_docs *d, uint64_t number, unsigned slot,

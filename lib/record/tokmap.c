@@ -55,11 +55,22 @@ static bool ids_below(const struct tsl_recblock_column *c, unsigned id_bytes, ui
 {
     uint32_t highest = 0;
     if (id_bytes == 2) {
-        const uint16_t *ids = (const void *)c->values;
-        uint16_t most = 0;
-        for (uint32_t i = 0; i < c->nvalues; i++)
-            most = ids[i] > most ? ids[i] : most;
-        highest = most;
+        /* eight at a time: one by one took a fifteenth of all that cmask nsp does */
+        typedef uint16_t half8 __attribute__((vector_size(16)));
+        typedef int16_t mask8 __attribute__((vector_size(16)));
+        half8 most = { 0 }, v;
+        uint32_t i = 0;
+        for (; i + 8 <= c->nvalues; i += 8) {
+            memcpy(&v, c->values + 2 * (size_t)i, sizeof v);
+            mask8 more = v > most;
+            most = (v & (half8)more) | (most & ~(half8)more);
+        }
+        for (int k = 0; k < 8; k++)
+            highest = most[k] > highest ? most[k] : highest;
+        for (; i < c->nvalues; i++) {
+            uint32_t id = ((const uint16_t *)(const void *)c->values)[i];
+            highest = id > highest ? id : highest;
+        }
     } else {
         const uint32_t *ids = (const void *)c->values;
         for (uint32_t i = 0; i < c->nvalues; i++)
@@ -444,6 +455,38 @@ void tsl_tokmap_soon(const struct tsl_tokmap *m, struct tsl_tokmap_cursor *c,
     const uint8_t *p =
         m->map + b->payload + b->values[IDS] + (id + at) * m->head.id_bytes;
     for (size_t k = 0; k < len * m->head.id_bytes && k < LINE * LINES_MAX; k += LINE)
+        TSL_PREFETCH(p + k);
+}
+
+void tsl_tokmap_soon_near(const struct tsl_tokmap *m, struct tsl_tokmap_cursor *c,
+                          uint64_t number, uint32_t share, size_t len)
+{
+    enum { LINE = 64, LINES_MAX = 8, BEFORE = 32 }; /* a sentence begins before it */
+    const struct block *b = &m->blocks[c->block];
+    if (m->bytes > m->memory)
+        return;
+    if (number < b->first || number >= b[1].first) {
+        c->block = find_block(m, number);
+        b = &m->blocks[c->block];
+    }
+    const uint8_t *payload = m->map + b->payload;
+    uint32_t i =
+        find_record(b, (const void *)(payload + b->ends[IDS]), number - b->first);
+    uint32_t id, n, sent, nsents, id_bytes = m->head.id_bytes;
+    TSL_PREFETCH(payload + b->ends[SENTS] + 4 * (size_t)i);
+    TSL_PREFETCH(payload + b->ends[STARTS] + 4 * (size_t)i);
+    if (!slice(m, b, IDS, i, 8 * id_bytes, &id, &n) ||
+        !slice(m, b, SENTS, i, 32, &sent, &nsents))
+        return;
+    size_t at = (size_t)((uint64_t)share * n >> 32);
+    at -= at < BEFORE ? at : BEFORE;
+    len = len + 2 * BEFORE < n - at ? len + 2 * BEFORE : n - at;
+    const uint8_t *p = payload + b->values[IDS] + (id + at) * id_bytes;
+    for (size_t k = 0; k < len * id_bytes && k < LINE * LINES_MAX; k += LINE)
+        TSL_PREFETCH(p + k);
+    TSL_PREFETCH(payload + b->values[STARTS] + (id + at) / 8);
+    p = payload + b->values[SENTS] + 4 * (size_t)sent;
+    for (size_t k = 0; k < 4 * (size_t)nsents && k < LINE * LINES_MAX; k += LINE)
         TSL_PREFETCH(p + k);
 }
 

@@ -56,6 +56,10 @@ int tsl_tokmap_doc(const struct tsl_tokmap *m, struct tsl_tokmap_cursor *cursor,
 void tsl_tokmap_soon(const struct tsl_tokmap *m, struct tsl_tokmap_cursor *cursor,
                      uint64_t number, size_t at, size_t len);
 
+/* The same of its sentences and of some len tokens from its share / 2^32 on. */
+void tsl_tokmap_soon_near(const struct tsl_tokmap *m, struct tsl_tokmap_cursor *cursor,
+                          uint64_t number, uint32_t share, size_t len);
+
 /* 0, or TSL_EIO where the file is not what it was. */
 int tsl_tokmap_unchanged(const struct tsl_tokmap *m, struct tsl_err *err);
 

@@ -113,15 +113,31 @@ static int find_mapped(const void *ctx, uint64_t number, bool sents,
                           err);
 }
 
+/* The file that has it, and buf's cursor its own. */
+static size_t turn_to_file(const struct tsl_docstore *s, uint64_t number,
+                           struct tsl_docbuf *buf)
+{
+    size_t file = s->nmaps == 1 ? 0 : find_file(s, number);
+    if (file != buf->file)
+        buf->cursor = (struct tsl_tokmap_cursor){ .block = 0 };
+    return buf->file = file;
+}
+
 static void soon_mapped(const void *ctx, uint64_t number, struct tsl_docbuf *buf,
                         size_t at, size_t len)
 {
     const struct tsl_docstore *s = ctx;
-    size_t file = s->nmaps == 1 ? 0 : find_file(s, number);
-    if (file != buf->file)
-        buf->cursor = (struct tsl_tokmap_cursor){ .block = 0 };
-    buf->file = file;
+    size_t file = turn_to_file(s, number, buf);
     tsl_tokmap_soon(s->maps[file], &buf->cursor, number - s->firsts[file], at, len);
+}
+
+static void soon_near_mapped(const void *ctx, uint64_t number, struct tsl_docbuf *buf,
+                             uint32_t share, size_t len)
+{
+    const struct tsl_docstore *s = ctx;
+    size_t file = turn_to_file(s, number, buf);
+    tsl_tokmap_soon_near(s->maps[file], &buf->cursor, number - s->firsts[file], share,
+                         len);
 }
 
 static void close_maps(struct tsl_docstore *s)
@@ -175,7 +191,8 @@ static int map_all(struct tsl_docstore *s, struct tsl_err *err)
             rc = add_map(s, m);
     }
     if (rc == 1)
-        s->source = (struct tsl_docsource){ find_mapped, s, s->n.ndocs, soon_mapped };
+        s->source = (struct tsl_docsource){ find_mapped, s, s->n.ndocs, soon_mapped,
+                                            soon_near_mapped };
     else
         close_maps(s);
     return rc;

@@ -147,6 +147,12 @@ static void soon(void *ctx, uint64_t number, size_t at, size_t len)
     v->s.soon(v->s.ctx, number, &v->ahead, at, len);
 }
 
+static void soon_near(void *ctx, uint64_t number, uint32_t share, size_t len)
+{
+    struct tsl_docview *v = ctx;
+    v->s.soon_near(v->s.ctx, number, &v->ahead, share, len);
+}
+
 int tsl_docview_lengths(struct tsl_docview *v, uint64_t number, const uint32_t **sents,
                         size_t *nsents, uint32_t *ntokens, struct tsl_err *err)
 {
@@ -177,6 +183,7 @@ void tsl_docview_turn(struct tsl_docview *v, const struct tsl_docsource *s)
     v->s = *s;
     v->docs.ndocs = s->ndocs;
     v->docs.soon = s->soon ? soon : NULL;
+    v->docs.soon_near = s->soon_near ? soon_near : NULL;
     for (size_t i = 0; i < SLOTS; i++)
         v->slots[i].number = UINT64_MAX;
 }

@@ -28,6 +28,9 @@ struct tsl_docsource {
     /* Tokens [at, at + len) will be looked at soon.  NULL: whoever knows of no use of that. */
     void (*soon)(const void *ctx, uint64_t number, struct tsl_docbuf *buf, size_t at,
                  size_t len);
+    /* Its sentences, and some len tokens from its share / 2^32 on.  NULL with soon. */
+    void (*soon_near)(const void *ctx, uint64_t number, struct tsl_docbuf *buf,
+                      uint32_t share, size_t len);
 };
 
 /* A document as bytes: u32 sentences, u32 tokens, u32 of each sentence, ids of id_bytes, a bit

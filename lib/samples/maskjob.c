@@ -127,20 +127,30 @@ static int finish(const struct job *j, struct worker *w, struct item *it,
     return emit(j, w, it, err);
 }
 
+/* Pairs that are planned before the first of them is built: their partners lie anywhere, and are
+ * fetched meanwhile. */
+enum { PLANS = 8 };
+
 static int pairs_of_doc(struct job *j, struct worker *w, struct item *it, uint64_t number,
                         const struct tsl_doc *d, struct tsl_err *err)
 {
     const struct tsl_docs *docs = tsl_docview_docs(w->view);
     struct tsl_pair_walk walk;
-    struct tsl_pair_plan plan;
+    struct tsl_pair_plan plans[PLANS];
     int rc = 0;
-    uint64_t samples = w->samples, tokens = w->tokens;
+    uint64_t samples = w->samples, tokens = w->tokens, first = 0;
     tsl_pair_begin(&walk, &j->pair, j->o->epoch + it->copy, number, docs->ndocs, d);
-    for (uint64_t k = 0; rc == 0 && tsl_pair_next(&walk, &plan, &w->pair); k++) {
-        rc = tsl_pair_build(&j->pair, &plan, number << KEY_BITS | k, docs, &w->sample,
-                            &w->pair, err);
-        if (rc == 0)
-            rc = finish(j, w, it, err);
+    for (unsigned n = PLANS; rc == 0 && n == PLANS; first += n) {
+        for (n = 0; n < PLANS && tsl_pair_next(&walk, &plans[n], &w->pair); n++)
+            if (plans[n].is_random && docs->soon_near)
+                docs->soon_near(docs->ctx, plans[n].partner, plans[n].b_at,
+                                plans[n].b_len);
+        for (unsigned k = 0; rc == 0 && k < n; k++) {
+            rc = tsl_pair_build(&j->pair, &plans[k], number << KEY_BITS | (first + k),
+                                docs, &w->sample, &w->pair, err);
+            if (rc == 0)
+                rc = finish(j, w, it, err);
+        }
     }
     tsl_dochist_put(&w->contribution, w->samples - samples, w->tokens - tokens);
     return rc;
