@@ -155,6 +155,25 @@ static void pack_b(const struct job *job, const float *b, size_t line, size_t li
     job->plan.kernels->gemm_pack(to, &s);
 }
 
+/* Lines of floats as they lie, of items where these lie side by side. */
+static struct tsl_gemm_fetch fetch_of(const float *from, ptrdiff_t line, ptrdiff_t item,
+                                      size_t lines, size_t items)
+{
+    uintptr_t at = (uintptr_t)from;
+    if (item != 1) {
+        ptrdiff_t other = line;
+        size_t count = lines;
+        line = item, item = other, lines = items, items = count;
+    }
+    return (struct tsl_gemm_fetch){
+        .at = at,
+        .end = at + items * sizeof(float),
+        .line = at,
+        .step = line * (ptrdiff_t)sizeof(float),
+        .lines = lines,
+    };
+}
+
 /* A part of the chains of an item: block has what b and c are. */
 static void run_rows(const struct job *job, struct tsl_gemm_block *block, const float *a,
                      size_t rows, float *a_packed)
@@ -186,7 +205,7 @@ static void run_rows(const struct job *job, struct tsl_gemm_block *block, const 
             block->a_col = (ptrdiff_t)height;
             block->a_panel = (ptrdiff_t)s.panel;
         }
-        block->next_other = (p->rows_packed ? (ptrdiff_t)block->k : g->a_row) * 4;
+        block->next_other = g->a_row * (ptrdiff_t)sizeof(float);
         block->next_tile = 2 * block->next_other;
         p->kernels->gemm_block(block);
         block->c += (ptrdiff_t)block->m * g->c_row;
@@ -213,6 +232,16 @@ static void run_item(const struct job *job, size_t index, float *b_packed,
         size_t line = part * p->lines;
         bool last = part + 1 == p->nlines;
         block.k = last ? g->k - line : p->lines;
+        size_t after = last ? 0 : size_min(g->k - line - p->lines, p->lines);
+        struct tsl_gemm_fetch fetch_b = fetch_of(
+            b + (ptrdiff_t)(line + block.k) * g->b_row + (ptrdiff_t)col * g->b_col,
+            g->b_row, g->b_col, after, block.n);
+        struct tsl_gemm_fetch fetch = fetch_of(a + (ptrdiff_t)(line + block.k) * g->a_col,
+                                               g->a_col, g->a_row, after, rows);
+        fetch.then = &fetch_b;
+        if (last) /* nothing comes: where b lies packed */
+            fetch = fetch_of(b_packed, 1, 1, 1, 1);
+        block.fetch = &fetch;
         if (p->nlines > 1 || packed->b != b || packed->col != col)
             pack_b(job, b, line, block.k, col, block.n, b_packed);
         *packed = (struct packed){ b, col };

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What is to be packed: element (line, item) is from[line * .line + item * .item]. */
 struct tsl_gemm_source {
@@ -20,6 +21,15 @@ struct tsl_gemm_source {
     size_t panel; /* floats from a panel to the next, at least lines * width */
     size_t unit;  /* the last panel is filled up with zeros to a multiple of this */
     bool bf16;
+};
+
+/* Lines of memory that come next, to be fetched into the second level of caches meanwhile, one
+ * after the other.  Where there is nothing left, the same again and again. */
+struct tsl_gemm_fetch {
+    uintptr_t at, end, line; /* of this line: where fetching is, its end and its begin */
+    ptrdiff_t step;          /* to the next line; all in bytes */
+    size_t lines;
+    const struct tsl_gemm_fetch *then; /* what follows, or NULL */
 };
 
 /* Some rows and columns of c, and a part of their chains. */
@@ -37,8 +47,9 @@ struct tsl_gemm_block {
     void (*after)(float *y, const float *x, size_t n); /* NULL: nothing */
     float *before;
     ptrdiff_t before_row;
-    /* What to fetch into the second level of caches meanwhile: two rows of the panel of a that
-     * comes, for each tile the next two.  In bytes. */
+    /* What to fetch into the second level of caches meanwhile.  Packed a: what is packed next;
+     * else two rows of the panel of a that comes, for each tile the next two.  In bytes. */
+    struct tsl_gemm_fetch *fetch;
     ptrdiff_t next_tile, next_other;
 };
 

@@ -114,6 +114,23 @@ static void gemm_tile(const struct tsl_gemm_block *g, bool panel, unsigned rows,
         GEMM_EACH_ROW(GEMM_FMA)                                                          \
     }
 
+V16_INLINE void gemm_fetch(struct tsl_gemm_fetch *f)
+{
+    __builtin_prefetch((const void *)f->at, 0, 2);
+    f->at += 64;
+    if (f->at < f->end)
+        return;
+    if (--f->lines > 0) {
+        f->end += (uintptr_t)f->step;
+        f->at = f->line += (uintptr_t)f->step;
+    } else if (f->then) {
+        *f = *f->then;
+    } else {
+        f->lines = 1;
+        f->at = f->line;
+    }
+}
+
 /* One tile, rows <= GEMM_ROWS, vecs <= GEMM_VECS and lie known when this is compiled.  lanes: of
  * the last vector, 1 to 16. */
 V16_INLINE void gemm_tile(const struct tsl_gemm_block *g, bool panel, unsigned rows,
@@ -130,8 +147,13 @@ V16_INLINE void gemm_tile(const struct tsl_gemm_block *g, bool panel, unsigned r
     GEMM_EACH_ROW(GEMM_ZERO)
     size_t k = g->k;
     for (unsigned round = 0; k >= STEPS; k -= STEPS, round++) {
-        __builtin_prefetch((const void *)next, 0, 2);
-        next += round % 2 ? 64 - g->next_other : g->next_other;
+        if (panel) {
+            gemm_fetch(g->fetch);
+            gemm_fetch(g->fetch);
+        } else {
+            __builtin_prefetch((const void *)next, 0, 2);
+            next += round % 2 ? 64 - g->next_other : g->next_other;
+        }
         __builtin_prefetch((const void *)next_c, 1, 3);
         next_c += round % 4 < 3 ? 64 : c_row * sizeof *c - 192;
         GEMM_STEP(0)
@@ -273,6 +295,20 @@ V16_INLINE void gemm_pack_line(float *to, const float *from, size_t items, size_
     }
 }
 
+/* Some lines of a narrow panel.  Eight floats are moved where six are wanted: the others are
+ * overwritten by the next line, or lie in the gap behind the panel.  So it takes half as long. */
+V16_INLINE void gemm_pack_narrow(float *to, const float *from, ptrdiff_t line,
+                                 size_t some, size_t width, size_t behind)
+{
+    enum { EIGHT = 8 };
+    if (width < EIGHT && behind >= EIGHT)
+        for (size_t k = 0; k < some; k++, from += line, to += width)
+            memcpy(to, from, EIGHT * sizeof *to);
+    else
+        for (size_t k = 0; k < some; k++, from += line, to += width)
+            memcpy(to, from, width * sizeof *to);
+}
+
 /* As they lie in memory, some lines of a panel and then of the next: what is read and what is
  * written stay in the first cache so.  Narrow panels are copied without masks, and their lines
  * fetched once for all panels that share them: both take longer than the copy itself. */
@@ -290,15 +326,20 @@ V16_INLINE void gemm_pack_lines(float *to, const struct tsl_gemm_source *s, size
         for (size_t j = 0; j < full; j += width, panel += s->panel) {
             const float *from = begin + j;
             float *at = panel;
-            for (size_t k = 0; k < some; k++, from += line, at += width) {
-                uintptr_t ahead = (uintptr_t)(from + BLOCK * line);
-                if (width >= V16 || bf16)
-                    gemm_pack_line(at, from, width, width, bf16, ahead);
+            if (width < V16 && !bf16) {
+                for (size_t k = 0; j % V16 < width && k < BLOCK; k++)
+                    __builtin_prefetch(
+                        (const void *)(uintptr_t)(from + (ptrdiff_t)(BLOCK + k) * line),
+                        0, 2);
+                if (some == BLOCK)
+                    gemm_pack_narrow(at, from, line, BLOCK, width, s->items - j);
                 else
-                    memcpy(at, from, width * sizeof *at);
-                if (width < V16 && j % V16 < width)
-                    __builtin_prefetch((const void *)ahead, 0, 2);
+                    gemm_pack_narrow(at, from, line, some, width, s->items - j);
+                continue;
             }
+            for (size_t k = 0; k < some; k++, from += line, at += width)
+                gemm_pack_line(at, from, width, width, bf16,
+                               (uintptr_t)(from + BLOCK * line));
         }
         for (size_t k = 0; rest && k < some; k++)
             gemm_pack_line(panel - first * width + (first + k) * rest_width,
