@@ -39,6 +39,7 @@ static void product_run(const struct tsl_node *n, const struct tsl_run *r)
     p.a = tsl_tensor_f32(n->in[0]);
     p.b = tsl_tensor_f32(n->in[1]);
     p.c = tsl_tensor_f32(n->out[0]);
+    p.a_sum = n->nout > 1 ? tsl_tensor_f32(n->out[1]) : NULL;
     tsl_gemm_run(&p, r->pool, r->scratch);
 }
 
@@ -74,6 +75,18 @@ struct tsl_tensor *tsl_fused_product(struct tsl_graph *g, struct tsl_tensor *a,
     n->attr[A_TURNED].i = turn_a;
     n->attr[B_TURNED].i = turn_b;
     return tsl_op_output(g, n, TSL_F32, rank, dim);
+}
+
+/* The gradient of w, dy^T x, and with it the one of b: sums of what is packed anyway. */
+static struct tsl_tensor *weight_and_bias(struct tsl_graph *g, struct tsl_tensor *dy,
+                                          struct tsl_tensor *x,
+                                          const struct tsl_tensor *w,
+                                          const struct tsl_tensor *b,
+                                          struct tsl_tensor **db)
+{
+    struct tsl_tensor *dw = tsl_fused_product(g, dy, true, x, false, 2, w->dim);
+    *db = dw ? tsl_op_output_like(g, dw->by, b) : NULL;
+    return dw;
 }
 
 /* ---- linear ---- */
@@ -133,10 +146,12 @@ static void linear_grad(struct tsl_graph *g, struct tsl_node *n,
         dy = tsl_fused_unary_backward(g, (enum tsl_unary)n->attr[F].i, dy, n->out[1]);
     if (!dy)
         return;
-    if (need[1])
+    if (need[1] && !in_out && n->in[2] && need[2])
+        din[1] = weight_and_bias(g, dy, x, w, n->in[2], &din[2]);
+    else if (need[1])
         din[1] = in_out ? tsl_fused_product(g, x, true, dy, false, 2, w->dim)
                         : tsl_fused_product(g, dy, true, x, false, 2, w->dim);
-    if (n->in[2] && need[2])
+    if (n->in[2] && need[2] && !din[2])
         din[2] = tsl_ops_sum_to(g, dy, 1, n->in[2]->dim);
     if (need[0])
         din[0] = tsl_fused_product(g, dy, false, w, in_out, x->rank, x->dim);

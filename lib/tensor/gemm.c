@@ -214,6 +214,20 @@ static void run_rows(const struct job *job, struct tsl_gemm_block *block, const 
     }
 }
 
+/* Sums over the lines of a part of a, whose items lie side by side: the first's, or added. */
+static void sum_lines(const struct job *job, const float *a, size_t lines, size_t items,
+                      float *to, bool first)
+{
+    enum { SOME = 64 };
+    for (size_t i = 0; i < items; i += SOME) {
+        float sum[SOME] = { 0 };
+        size_t n = size_min(items - i, SOME);
+        job->plan.kernels->add_rows(sum, a + i, lines, n, (size_t)job->g->a_col);
+        for (size_t j = 0; j < n; j++)
+            to[i + j] = first ? sum[j] : to[i + j] + sum[j];
+    }
+}
+
 static void run_item(const struct job *job, size_t index, float *b_packed,
                      struct packed *packed)
 {
@@ -261,6 +275,9 @@ static void run_item(const struct job *job, size_t index, float *b_packed,
         }
         run_rows(job, &block, a + (ptrdiff_t)line * g->a_col, rows,
                  b_packed + p->b_floats);
+        if (g->a_sum && col == 0)
+            sum_lines(job, a + (ptrdiff_t)line * g->a_col, block.k, rows, g->a_sum + row,
+                      part == 0);
     }
 }
 
@@ -290,6 +307,7 @@ void tsl_gemm_run_batch(const struct tsl_gemm *g, const struct tsl_gemm_batch *b
     if (!g->m || !g->n || !nbatch)
         return;
     assert((uintptr_t)scratch % 64 == 0);
+    assert(!g->a_sum || (g->a_row == 1 && nbatch == 1));
     unsigned nthreads = pool ? tsl_pool_threads(pool) : 1;
     if ((double)nbatch * (double)g->m * (double)g->n * (double)size_max(1, g->k) < FEW)
         nthreads = 1;

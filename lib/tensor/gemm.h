@@ -37,6 +37,7 @@ struct tsl_gemm {
     float *c; /* columns lie side by side */
     ptrdiff_t c_row;
     bool add;             /* the chains start from c */
+    float *a_sum;         /* [m] or NULL: takes the sums of a's rows, where a_row is 1 */
     const float *bias;    /* [n] or NULL: added to each row when its chains are through */
     enum tsl_unary after; /* applied to finished elements */
     float *before; /* (m, n) or NULL: takes what `after` is applied to, for backward */

@@ -261,6 +261,42 @@ static void a_batch_is_each_product_alone(void **s)
     check(47, 61, 59, 3, 5);
 }
 
+/* The sums of a's rows, whatever is cut: the same bits, near the sums in double. */
+static void sums_of_rows_come_with_the_product(void **s)
+{
+    (void)s;
+    enum { M = 150, N = 70, K = 700 };
+    float *a = floats(M * K, false), *b = floats(K * N, false);
+    float *c = malloc(M * N * sizeof *c), first[M], sum[M];
+    assert_non_null(c);
+    struct tsl_gemm g = { .m = M, .n = N, .k = K, .a = a, .b = b, .c = c };
+    g.a_row = 1, g.a_col = M, g.b_row = N, g.b_col = 1, g.c_row = N;
+    for (unsigned t = 0; t < 3; t++)
+        for (unsigned pool = 0; pool < 4; pool++) {
+            g.kernels = tsl_kernels_named(tables[t]);
+            if (!g.kernels)
+                continue;
+            size_t bytes = tsl_gemm_scratch_bytes(&g, threads[pool]);
+            void *scratch = aligned_alloc(64, (bytes + 127) / 64 * 64);
+            assert_non_null(scratch);
+            g.a_sum = t + pool ? sum : first;
+            tsl_gemm_run(&g, pools[pool], scratch);
+            free(scratch);
+            assert_memory_equal(g.a_sum, first, sizeof first);
+        }
+    for (size_t i = 0; i < M; i++) {
+        double want = 0, size = 0;
+        for (size_t k = 0; k < K; k++) {
+            want += (double)a[k * M + i];
+            size += fabs((double)a[k * M + i]);
+        }
+        assert_true(fabs((double)first[i] - want) <= 1e-6 * size);
+    }
+    free(a);
+    free(b);
+    free(c);
+}
+
 static void nan_stays_nan(void **s)
 {
     (void)s;
@@ -296,6 +332,7 @@ int main(void)
         TEST(chains_longer_than_a_part_go_on_where_they_stopped),
         TEST(what_needs_many_parts_is_the_plain_chain),
         TEST(a_batch_is_each_product_alone),
+        TEST(sums_of_rows_come_with_the_product),
         TEST(nan_stays_nan),
     };
     return cmocka_run_group_tests(tests, start_pools, end_pools);
