@@ -80,7 +80,9 @@ int crec_print(const struct tsl_schema *s, const struct tsl_record *rec,
 {
     static char *line;
     static size_t cap;
-    int rc = tsl_mem_grow(&line, &cap, tsl_recjson_bound(s, rec) + 1, 1, "a line", err);
+    int rc = tsl_recjson_check(s, rec, err);
+    if (rc == 0)
+        rc = tsl_mem_grow(&line, &cap, tsl_recjson_bound(s, rec) + 1, 1, "a line", err);
     if (rc < 0)
         return rc;
     char *end = tsl_recjson_write(line, s, rec);

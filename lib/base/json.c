@@ -206,3 +206,119 @@ void tsl_json_fini(struct tsl_json *j)
     tsl_mem_free(j->text);
     *j = (struct tsl_json){ 0 };
 }
+
+/* ---- is it JSON? ---- */
+
+/* What is left. */
+struct scan {
+    const uint8_t *p, *end;
+};
+
+static int peek(struct scan *c)
+{
+    while (c->p < c->end && memchr(" \t\r\n", *c->p, 4))
+        c->p++;
+    return c->p < c->end ? *c->p : -1;
+}
+
+static bool take(struct scan *c, int want)
+{
+    bool is = peek(c) == want;
+    c->p += is;
+    return is;
+}
+
+static bool digits(struct scan *c)
+{
+    const uint8_t *from = c->p;
+    while (c->p < c->end && *c->p >= '0' && *c->p <= '9')
+        c->p++;
+    return c->p > from;
+}
+
+static bool next_is(const struct scan *c, const char *any)
+{
+    return c->p < c->end && *c->p && strchr(any, *c->p);
+}
+
+static bool scan_number(struct scan *c)
+{
+    c->p += next_is(c, "-");
+    bool zero = next_is(c, "0");
+    c->p += zero;
+    if (!zero && !digits(c))
+        return false;
+    if (next_is(c, ".") && (c->p++, !digits(c)))
+        return false;
+    if (!next_is(c, "eE"))
+        return true;
+    c->p++;
+    c->p += next_is(c, "+-");
+    return digits(c);
+}
+
+static bool scan_string(struct scan *c)
+{
+    if (!take(c, '"'))
+        return false;
+    while (c->p < c->end && *c->p >= 0x20 && *c->p != '"') {
+        uint32_t cp;
+        if (*c->p != '\\') {
+            c->p += tsl_utf8_decode(c->p, c->end, &cp);
+            if (cp == TSL_UTF8_BAD)
+                return false;
+            continue;
+        }
+        c->p++;
+        bool hex = next_is(c, "u");
+        if (!next_is(c, "\"\\/bfnrtu"))
+            return false;
+        c->p++;
+        for (int i = 0; hex && i < 4; i++, c->p++)
+            if (!next_is(c, "0123456789abcdefABCDEF"))
+                return false;
+    }
+    bool ends = c->p < c->end && *c->p == '"';
+    c->p += ends;
+    return ends;
+}
+
+static bool scan_word(struct scan *c, const char *word)
+{
+    size_t n = strlen(word);
+    if ((size_t)(c->end - c->p) < n || memcmp(c->p, word, n) != 0)
+        return false;
+    c->p += n;
+    return true;
+}
+
+static bool scan_value(struct scan *c, unsigned depth)
+{
+    int first = peek(c), close = first == '{' ? '}' : ']';
+    switch (first) {
+    case '"': return scan_string(c);
+    case 't': return scan_word(c, "true");
+    case 'f': return scan_word(c, "false");
+    case 'n': return scan_word(c, "null");
+    case '{':
+    case '[': break;
+    default: return first >= 0 && scan_number(c);
+    }
+    c->p++;
+    if (depth == 0)
+        return false;
+    if (take(c, close))
+        return true;
+    do
+        if ((first == '{' && (peek(c) != '"' || !scan_string(c) || !take(c, ':'))) ||
+            !scan_value(c, depth - 1))
+            return false;
+    while (take(c, ','));
+    return take(c, close);
+}
+
+bool tsl_json_is(struct tsl_slice s)
+{
+    struct scan c = { s.data, s.data + s.len };
+    return s.len && scan_value(&c, 2048) && peek(&c) < 0;
+}

@@ -20,6 +20,9 @@
 enum { TSL_JSON_ESCAPED_MAX = 6 };
 char *tsl_json_escape(char *p, const uint8_t *s, size_t n);
 
+/* Is s one JSON text, by RFC 8259, nested by at most 2048?  Numbers may have any size. */
+bool tsl_json_is(struct tsl_slice s);
+
 /* All zero: empty. */
 struct tsl_json {
     char *text;

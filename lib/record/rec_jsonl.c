@@ -622,7 +622,9 @@ static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
 {
     struct writer *w = p;
     uint8_t *to;
-    int rc = tsl_recout_room(&w->out, tsl_recjson_bound(&w->schema, rec) + 1, &to, err);
+    int rc = tsl_recjson_check(&w->schema, rec, err);
+    if (rc == 0)
+        rc = tsl_recout_room(&w->out, tsl_recjson_bound(&w->schema, rec) + 1, &to, err);
     if (rc < 0)
         return rc;
     char *end = tsl_recjson_write((char *)to, &w->schema, rec);

@@ -1,6 +1,7 @@
 /* rec_jsonl.h - JSON Lines: a record a line, for people, jq, and exchange.
  *
- * Written: see recjson.h; a column json goes in as it is.
+ * Written: see recjson.h; a column json goes in as it is, on one line;
+ *   what is no JSON text is refused.
  * Read: plain or compressed.  Columns are what the schema of a manifest says, or else the
  *   members of the first line: whole numbers i64, others f64, true and false bit, strings
  *   str, arrays of one kind of these lists of it ({"base64":...}: bytes), all else json.  A

@@ -1,5 +1,6 @@
 #include "record/recjson.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 
 #include "base/half.h"
 #include "base/json.h"
+#include "base/quote.h"
 
 #if defined __x86_64__
 #include <immintrin.h>
@@ -248,8 +250,9 @@ static char *put_strings(char *p, enum tsl_dtype t, struct left *v, uint32_t n)
             p = put_string(p, v->data, len);
         } else if (t == TSL_BYTES) {
             p = put_base64(p, v->data, len);
-        } else if (len) {
-            memcpy(p, v->data, len);
+        } else {
+            for (uint32_t k = 0; k < len; k++)
+                p[k] = v->data[k] == '\n' || v->data[k] == '\r' ? ' ' : (char)v->data[k];
             p += len;
         }
         v->data += len;
@@ -313,6 +316,22 @@ size_t tsl_recjson_bound(const struct tsl_schema *s, const struct tsl_record *re
                 n += TSL_JSON_ESCAPED_MAX * (size_t)v->lens[k] + 16 + around;
     }
     return n;
+}
+
+int tsl_recjson_check(const struct tsl_schema *s, const struct tsl_record *rec,
+                      struct tsl_err *err)
+{
+    for (size_t i = 0; i < s->ncolumns; i++) {
+        const struct tsl_value *v = &rec->values[i];
+        const uint8_t *p = v->data;
+        for (uint32_t k = 0; s->columns[i].type == TSL_JSON && k < v->n;
+             p += v->lens[k++])
+            if (!tsl_json_is((struct tsl_slice){ p, v->lens[k] }))
+                return tsl_err_set(err, TSL_EFORMAT,
+                                   "record %" PRIu64 ": column %s: no JSON text",
+                                   rec->number, tsl_quote(s->columns[i].name).s);
+    }
+    return 0;
 }
 
 char *tsl_recjson_write(char *p, const struct tsl_schema *s, const struct tsl_record *rec)

@@ -153,6 +153,9 @@ static int take_schema(struct set *s, struct tsl_rechead *head, struct tsl_err *
     int rc = open_shard(s, err);
     if (rc == 0)
         head->schema = tsl_recreader_head(s->shard)->schema;
+    if (rc == 0 &&
+        head->schema.ncolumns == 0) /* which a format tells by its first record */
+        rc = wrong_count(s, "fewer", err);
     s->m.head.schema = head->schema;
     return rc;
 }

@@ -2,7 +2,9 @@
  *
  * A column's values begin at any byte (record.h), so they are never read through a pointer of
  * their type.
- * Memory: none.  Threads: pure. */
+ * Order: of its arguments alone.
+ * Memory: none.
+ * Threads: pure. */
 #ifndef TSL_VALUE_H
 #define TSL_VALUE_H
 

@@ -2,7 +2,9 @@
  * bit 7 where more follow; negative ones as 64 bits, ten bytes.
  *
  * Source: the encoding guide of protocol buffers, "base 128 varints".
- * Memory: none.  Threads: pure functions. */
+ * Order: as the numbers lie.
+ * Memory: none.
+ * Threads: pure functions. */
 #ifndef TSL_VARINTS_H
 #define TSL_VARINTS_H
 

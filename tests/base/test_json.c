@@ -179,6 +179,51 @@ static void a_failed_allocation_is_told_at_the_end(void **state)
     }
 }
 
+static bool is_json(const char *text)
+{
+    return tsl_json_is((struct tsl_slice){ (const uint8_t *)text, strlen(text) });
+}
+
+static void json_is_told_from_what_is_none(void **state)
+{
+    static const char *const good[] = { "0",
+                                        "-0",
+                                        "-1.5e+10",
+                                        "1E5",
+                                        "99999999999999999999999",
+                                        "true",
+                                        "null",
+                                        "\"\"",
+                                        "\"\\u00e9\\\"\\/\xc3\xa9\"",
+                                        " [ ] ",
+                                        "\r\n{\t}",
+                                        "[1,[2,{}],\"a\"]",
+                                        "{\"a\":1,\"a\":{\"b\":[false]}}" };
+    static const char *const bad[] = {
+        "",           " ",       "not json",    "01",        "-",        "1.",
+        ".5",         "1e",      "+1",          "tru",       "nulll",    "\"",
+        "\"\n\"",     "\"\\x\"", "\"\\u12g4\"", "\"\\u12\"", "\"\xff\"", "[",
+        "[1,]",       "[,]",     "[1 2]",       "{\"a\"}",   "{1:2}",    "{\"a\":}",
+        "{\"a\":1,}", "{]",      "[}",          "1 2",       "[1]]",     "\"a\" b",
+        "'a'",        "NaN"
+    };
+    char deep[5000];
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        if (!is_json(good[i]))
+            fail_msg("it is JSON: %s", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (is_json(bad[i]))
+            fail_msg("it is no JSON: %s", bad[i]);
+    assert_false(tsl_json_is((struct tsl_slice){ (const uint8_t *)"1\0", 2 }));
+    for (int n = 2048; n < 2050; n++) {
+        memset(deep, '[', (size_t)n);
+        memset(deep + n, ']', (size_t)n);
+        deep[2 * n] = '\0';
+        assert_int_equal(is_json(deep), n == 2048);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +233,7 @@ int main(void)
         TEST(what_is_not_utf8_is_replaced),
         TEST(the_text_is_utf8_whatever_comes),
         TEST(numbers_that_json_lacks_are_null),
+        TEST(json_is_told_from_what_is_none),
         TEST(a_failed_allocation_is_told_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "support/rectrip.h"
 
@@ -318,6 +319,27 @@ static void any_failure_is_told_and_leaves_nothing(void **state)
         recdata_free(&records[k]);
 }
 
+/* As files of webdataset have them. */
+static void texts_of_json_stay_on_their_line_or_are_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "{\r\n \"a\": 1\n}", "not json", "", "1\n2" };
+    for (size_t i = 0; i < 4; i++) {
+        uint32_t len = (uint32_t)strlen(texts[i]);
+        const struct recdata one = { .ncolumns = 1, .values = { { texts[i], &len, 1 } } };
+        struct rectrip t = { .opts = { .format = "jsonl" }, .records = &one, .n = 1 };
+        struct tsl_err err = { 0 };
+        assert_ok(tsl_schema_add(&t.head.schema, "j", TSL_JSON, false, 0, NULL, NULL),
+                  NULL);
+        int rc = rectrip_write(&t, "a", &err);
+        if (i)
+            assert_err(rc, TSL_EFORMAT, &err, "record 0: column j: no JSON");
+        else
+            assert_true(file_is_text("a.jsonl", "{\"j\":{   \"a\": 1 }}\n"));
+        (void)unlink("a.jsonl");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +347,7 @@ int main(void)
         TEST(columns_are_those_of_the_first_line),
         TEST(numbers_of_64_bits_come_back),
         TEST(numbers_of_64_bits_stay_in_texts_of_json),
+        TEST(texts_of_json_stay_on_their_line_or_are_refused),
         TEST(what_is_wrong_is_told_with_its_line),
         TEST(numbers_outside_of_their_type_are_refused),
         TEST(a_line_beyond_the_memory_is_refused),
