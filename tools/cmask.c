@@ -147,7 +147,7 @@ static const struct cli_opt opts[] = {
         "jsonl where words start; streams of ctok know both"),
     OPT(0, "input", "KIND", CLI_STR, &given.input,
         "stream (what ctok writes, the default), or jsonl: a document\n"
-        "a line, [[id, ...], ...], its sentences"),
+        "a line, [[id, ...], ...], its sentences, or [id, ...], one"),
     OPT('o', NULL, "FILE", CLI_STR, &given.output, "write to FILE once all is done"),
     OPT(0, "output", "FORMAT", CLI_STR, &given.format,
         "stream (native records, the default), or jsonl: the fields\n"

@@ -1,6 +1,8 @@
 /* cmask_scope.h - which of cmask's options belong to which objectives and scripts: what would
  * change nothing is refused, not ignored.
  *
+ * Order: the first option of the table that is out of place is told.
+ * Memory: none.
  * Threads: main's only. */
 #ifndef TSL_CMASK_SCOPE_H
 #define TSL_CMASK_SCOPE_H

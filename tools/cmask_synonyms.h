@@ -2,7 +2,9 @@
  *
  * A line is a word and, behind tabs, similar ones: texts where there is a vocabulary, else ids
  * with blanks between them.
- * Memory: 4 bytes a token, 8 a word.  Threads: main's only. */
+ * Order: similar words of a word as the line has them.
+ * Memory: 4 bytes a token, 8 a word.
+ * Threads: main's only. */
 #ifndef TSL_CMASK_SYNONYMS_H
 #define TSL_CMASK_SYNONYMS_H
 

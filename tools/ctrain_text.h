@@ -1,5 +1,6 @@
 /* ctrain_text.h - text for models: what commands that take a vocabulary share.
  *
+ * Order: none of its own: texts keep theirs.
  * Memory: the vocabulary's.
  * Threads: main's only. */
 #ifndef TSL_CTRAIN_TEXT_H

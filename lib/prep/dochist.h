@@ -1,7 +1,9 @@
 /* dochist.h - how much each document gives: documents by how many samples they have, and by the
  * tokens of those.
  *
- * Memory: fixed.  Threads: plain data; each thread counts for itself, and sums are added. */
+ * Order: sums; the order of what is counted is nothing to them.
+ * Memory: fixed.
+ * Threads: plain data; each thread counts for itself, and sums are added. */
 #ifndef TSL_DOCHIST_H
 #define TSL_DOCHIST_H
 

@@ -157,8 +157,8 @@ static int take_line(struct tsl_docread *s, struct tsl_slice line, struct tsl_do
     if (rc < 0)
         return why.code ? tsl_err_pass(err, &why)
                         : bad_line(s,
-                                   "no document: [[id, ...], ...] with ids below the "
-                                   "vocabulary's size was expected",
+                                   "no document: [[id, ...], ...] or [id, ...], with ids "
+                                   "below the vocabulary's size, was expected",
                                    err);
     rc = tsl_mem_grow(&s->starts, &s->starts_cap, s->nids + 1, 1, "a document", err);
     if (rc < 0)

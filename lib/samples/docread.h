@@ -14,7 +14,8 @@
 struct tsl_docread_opts {
     char *const *paths; /* "-": standard input; lent */
     size_t npaths;
-    bool jsonl; /* a document a line: [[id, ...], ...], sentences of ids; else streams */
+    bool jsonl; /* a document a line: [[id, ...], ...], sentences of ids, or [id, ...],
+                   one; else streams */
     /* of jsonl, where nothing says where words start: one bit an id that continues one, of
      * vocab_size; NULL: every token starts one */
     const uint8_t *continues;

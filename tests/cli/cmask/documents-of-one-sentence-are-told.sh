@@ -16,3 +16,18 @@ cmask nsp "${opts[@]}" one 2>said
 grep -q 'one document only' said
 printf '[]\n[[],[]]\n' >empty
 for o in nsp sop mlm clm span plm electra; do quiet cmask $o "${opts[@]}" empty; done
+# brackets of its own are left out where there is one
+sed 's/\[\[/[/; s/\]\]/]/' <(head -n 9 lone) >flat
+cmask mlm "${opts[@]}" flat 2>said
+grep -q 'one sentence' said
+mv s.tslrec flat.tslrec
+cmask mlm "${opts[@]}" <(head -n 9 lone) 2>said
+cmp s.tslrec flat.tslrec
+for line in '[5' '[5,[6]]' '[[5],6]' '[5]]' '[5,]' '[-5]' '[5.0]' '["5"]' '[99999999999]' '{}' 5; do
+    printf '%s\n' '[5]' "$line" >bad
+    rm -f s.tslrec
+    rc=0
+    cmask mlm "${opts[@]}" bad 2>said || rc=$?
+    [[ $rc == 1 && ! -e s.tslrec ]]
+    grep -q 'bad: line 2: no document' said
+done
