@@ -2,10 +2,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/endian.h"
 #include "record/record.h"
 #include "support/fixture.h"
+#include "support/rectrip.h"
 
 /* Two hexadecimal digits a byte. */
 static size_t unhex(uint8_t *p, const char *s)
@@ -151,6 +153,24 @@ static void a_length_of_more_than_the_memory_is_refused(void **state)
     assert_err(tsl_recreader_open(&r, "a", &o, &err), TSL_EFORMAT, &err, "may be held");
 }
 
+static void any_failure_is_told_and_leaves_nothing(void **state)
+{
+    (void)state;
+    struct recdata records[3];
+    for (int gzip = 0; gzip < 2; gzip++) {
+        struct rectrip t = { .opts = { .format = "tfrecord", .gzip = gzip },
+                             .records = records,
+                             .n = 3 };
+        rectrip_columns(&t.head.schema, "bytes f32 i64", "l");
+        for (unsigned k = 0; k < 3; k++)
+            rectrip_corner(&records[k], &t.head.schema, k);
+        rectrip_faults(&t, gzip ? "a.tfrecord.gz" : "a.tfrecord");
+        for (unsigned k = 0; k < 3; k++)
+            recdata_free(&records[k]);
+        assert_int_equal(unlink(gzip ? "a.tfrecord.gz" : "a.tfrecord"), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +179,7 @@ int main(void)
         TEST(bytes_that_are_no_example_are_framed),
         TEST(every_changed_bit_and_every_cut_in_a_record_is_noticed),
         TEST(a_length_of_more_than_the_memory_is_refused),
+        TEST(any_failure_is_told_and_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,2 @@
+# Calls and allocations that fail, in every writer of sets.
+B=$B "$TESTS/faults/run-records" long cshard
