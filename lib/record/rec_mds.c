@@ -83,13 +83,42 @@ static int read_columns(struct columns *c, const struct tsl_jsonval *v, const ch
     return 0;
 }
 
+/* ---- files ---- */
+
+/* The size and XXH64 of a file as it lies, or of what it holds. */
+static int measure(const char *path, bool plain, uint64_t *n, uint64_t *xxh64,
+                   struct tsl_err *err)
+{
+    enum { CHUNK = 256 << 10 };
+    struct tsl_source s = TSL_SOURCE_CLOSED;
+    struct tsl_file f = TSL_FILE_INIT;
+    struct tsl_xxh64 h;
+    int64_t got = 0;
+    uint8_t *buf = tsl_pages_map(CHUNK, "a read buffer", err);
+    int rc = !buf    ? TSL_ENOMEM
+             : plain ? tsl_source_open(&s, path, WINDOW_MAX, err)
+                     : tsl_file_open(&f, path, err);
+    tsl_xxh64_init(&h);
+    *n = 0;
+    while (rc == 0 && (got = plain ? tsl_source_read(&s, buf, CHUNK, err)
+                                   : tsl_file_read(&f, buf, CHUNK, err)) > 0) {
+        tsl_xxh64_add(&h, buf, (size_t)got);
+        *n += (uint64_t)got;
+    }
+    *xxh64 = tsl_xxh64_end(&h);
+    tsl_source_close(&s, NULL);
+    tsl_file_close(&f, NULL);
+    tsl_pages_unmap(buf, CHUNK);
+    return rc < 0 ? rc : (int)got;
+}
+
 /* ---- reading ---- */
 
 struct shard {
     char *path, *raw_name;
     uint64_t samples, bytes; /* bytes: of the raw shard; UINT64_MAX: not told */
-    uint64_t xxh64;
-    bool packed, hashed;
+    uint64_t xxh64, zip_xxh64;
+    bool packed, hashed, zip_hashed; /* zip: of a packed one as it lies */
 };
 
 struct reader {
@@ -175,11 +204,22 @@ static char *beside(const char *index, const char *name, struct tsl_err *err)
     return path;
 }
 
+/* Did the index have it, in the "hashes" of raw_data or zip_data? */
+static bool hash_of(const struct tsl_jsonval *data, uint64_t *xxh64)
+{
+    char hash[64];
+    if (!text_of(tsl_jsonread_get(tsl_jsonread_get(data, "hashes"), "xxh64"), hash,
+                 sizeof hash))
+        return false;
+    *xxh64 = strtoull(hash, NULL, 16);
+    return true;
+}
+
 /* One member of "shards". */
 static int read_shard(struct reader *r, const struct tsl_jsonval *v, const char *index,
                       const char *where, struct tsl_err *err)
 {
-    char name[4096], hash[64];
+    char name[4096];
     int64_t n, bytes;
     const struct tsl_jsonval *raw = tsl_jsonread_get(v, "raw_data");
     const struct tsl_jsonval *zip = tsl_jsonread_get(v, "zip_data");
@@ -203,10 +243,8 @@ static int read_shard(struct reader *r, const struct tsl_jsonval *v, const char 
     s.path = beside(index, name, err);
     if (!s.path)
         return err && err->code ? err->code : TSL_EFORMAT;
-    s.hashed = text_of(tsl_jsonread_get(tsl_jsonread_get(raw, "hashes"), "xxh64"), hash,
-                       sizeof hash);
-    if (s.hashed)
-        s.xxh64 = strtoull(hash, NULL, 16);
+    s.hashed = hash_of(raw, &s.xxh64);
+    s.zip_hashed = packed && hash_of(zip, &s.zip_xxh64);
     r->shards[r->nshards++] = s;
     return 0;
 }
@@ -385,7 +423,18 @@ static int open_shard(struct reader *r, struct tsl_err *err)
     return rc < 0 ? rc : read_front(r, err);
 }
 
-/* All samples were read: nothing may follow, and the hash must be the index's. */
+/* A packed shard's bytes may be others, and give the same samples. */
+static int check_packed(struct reader *r, struct tsl_err *err)
+{
+    const struct shard *s = &r->shards[r->now];
+    uint64_t n, xxh64;
+    int rc = measure(s->path, false, &n, &xxh64, err);
+    if (rc == 0 && xxh64 != s->zip_xxh64)
+        rc = in_shard(r, err, "its xxh64 as it lies is not what the index says");
+    return rc;
+}
+
+/* All samples were read: nothing may follow, and the hashes must be the index's. */
 static int close_shard(struct reader *r, bool to_the_end, struct tsl_err *err)
 {
     to_the_end &= !r->seeking;
@@ -404,7 +453,7 @@ static int close_shard(struct reader *r, bool to_the_end, struct tsl_err *err)
         return in_shard(r, err, "bytes behind the last sample");
     if (s->hashed && r->check && tsl_xxh64_end(&r->xxh64) != s->xxh64)
         return in_shard(r, err, "its xxh64 is not what the index says");
-    return 0;
+    return s->zip_hashed && r->check ? check_packed(r, err) : 0;
 }
 
 static int reader_open(void **out, struct tsl_rechead *head, const char *path,
@@ -871,33 +920,6 @@ static int commit(void *p, const struct tsl_recfile **files, size_t *nfiles,
     *files = &w->out.file;
     *nfiles = 1;
     return rc;
-}
-
-/* The size and XXH64 of a file as it lies, or of what it holds. */
-static int measure(const char *path, bool plain, uint64_t *n, uint64_t *xxh64,
-                   struct tsl_err *err)
-{
-    enum { CHUNK = 256 << 10 };
-    struct tsl_source s = TSL_SOURCE_CLOSED;
-    struct tsl_file f = TSL_FILE_INIT;
-    struct tsl_xxh64 h;
-    int64_t got = 0;
-    uint8_t *buf = tsl_pages_map(CHUNK, "a read buffer", err);
-    int rc = !buf    ? TSL_ENOMEM
-             : plain ? tsl_source_open(&s, path, WINDOW_MAX, err)
-                     : tsl_file_open(&f, path, err);
-    tsl_xxh64_init(&h);
-    *n = 0;
-    while (rc == 0 && (got = plain ? tsl_source_read(&s, buf, CHUNK, err)
-                                   : tsl_file_read(&f, buf, CHUNK, err)) > 0) {
-        tsl_xxh64_add(&h, buf, (size_t)got);
-        *n += (uint64_t)got;
-    }
-    *xxh64 = tsl_xxh64_end(&h);
-    tsl_source_close(&s, NULL);
-    tsl_file_close(&f, NULL);
-    tsl_pages_unmap(buf, CHUNK);
-    return rc < 0 ? rc : (int)got;
 }
 
 static int adopt(void *p, const char *stem, uint64_t records, struct tsl_err *err)

@@ -219,6 +219,39 @@ static void damage_is_found_by_the_index(void **state)
     }
 }
 
+static void a_packed_shard_is_compared_as_it_lies(void **state)
+{
+    (void)state;
+    struct tsl_err err = { 0 };
+    struct recdata records[3];
+    struct rectrip t = small(records, 1);
+    struct tsl_recreader_opts o = { .no_check = false };
+    struct tsl_recreader *r;
+    struct tsl_record rec;
+    size_t n;
+    int rc;
+    assert_ok(rectrip_write(&t, "a", &err), &err);
+    uint8_t *p = file_get("a.mds.zstd", &n);
+    /* an empty frame behind it has no samples */
+    p = realloc(p, n + 9);
+    memcpy(p + n, "\x28\xb5\x2f\xfd\x20\x00\x01\x00\x00", 9);
+    file_put("a.mds.zstd", p, n + 9);
+    free(p);
+    for (int check = 0; check < 2; check++) {
+        o.no_check = !check;
+        assert_ok(tsl_recreader_open(&r, "index.json", &o, &err), &err);
+        while ((rc = tsl_recreader_next(r, &rec, &err)) == 1)
+            ;
+        if (check)
+            assert_err(rc, TSL_EFORMAT, &err, "as it lies");
+        else
+            assert_ok(rc, &err);
+        tsl_recreader_destroy(r);
+    }
+    for (size_t i = 0; i < 3; i++)
+        recdata_free(&records[i]);
+}
+
 static void any_failure_is_told_and_leaves_nothing(void **state)
 {
     (void)state;
@@ -297,6 +330,7 @@ int main(void)
         TEST(a_shard_beyond_half_of_the_memory_is_refused),
         TEST(a_set_without_records_has_an_index),
         TEST(damage_is_found_by_the_index),
+        TEST(a_packed_shard_is_compared_as_it_lies),
         TEST(any_failure_is_told_and_leaves_nothing),
         TEST(an_index_that_is_wrong_says_where),
     };
