@@ -78,32 +78,48 @@ static void range_of(const char *s, uint64_t *from, uint64_t *to)
         cli_misuse(true, "a range that ends before it begins: %s", tsl_quote(s).s);
 }
 
-/* Records from to to; without an index, by reading those in front of them. */
-static int print_range(struct tsl_recreader *r, uint64_t from, uint64_t to,
+/* Goes to record i: 1 and the record, 0 where there are fewer, or an error.  Without an index,
+ * by reading those in front of it: of a set, whose shards may have none, from its begin. */
+static int go_to(struct tsl_recreader **r, uint64_t i, const char *path,
+                 struct tsl_record *rec, struct tsl_err *err)
+{
+    struct tsl_err why = { 0 };
+    uint64_t n;
+    int rc = tsl_recreader_count(*r, &n, &why);
+    if (rc == 0 && i >= n)
+        return tsl_err_set(err, TSL_EUSAGE,
+                           "%s: record %" PRIu64 ", but there are %" PRIu64,
+                           tsl_quote(path).s, i, n);
+    if (rc == 0 && (rc = tsl_recreader_at(*r, i, rec, &why)) == TSL_EUSAGE) {
+        tsl_recreader_destroy(*r);
+        *r = NULL;
+        int again = crec_open(r, path, err);
+        if (again < 0)
+            return again;
+    }
+    if (rc != TSL_EUSAGE)
+        return rc < 0 ? tsl_err_pass(err, &why) : 1;
+    for (uint64_t k = 0; k <= i; k++)
+        if ((rc = tsl_recreader_next(*r, rec, err)) != 1)
+            return rc;
+    return 1;
+}
+
+static int print_range(struct tsl_recreader **r, uint64_t from, uint64_t to,
                        const char *path, struct tsl_err *err)
 {
     struct tsl_record rec;
-    struct tsl_err why = { 0 };
-    uint64_t n, i = from;
-    int rc = tsl_recreader_count(r, &n, &why);
-    if (rc == TSL_EUSAGE) {
-        rc = 1;
-        for (i = 0; rc == 1 && i <= from; i++)
-            rc = tsl_recreader_next(r, &rec, err);
-        i = from;
-    } else {
-        rc = rc < 0 ? tsl_err_pass(err, &why) : tsl_recreader_at(r, from, &rec, err);
-        rc = rc < 0 ? rc : 1;
-    }
+    uint64_t i = from;
+    int rc = go_to(r, from, path, &rec, err);
     for (;;) {
         if (rc == 0)
             return tsl_err_set(err, TSL_EUSAGE, "%s: it ends before record %" PRIu64,
                                tsl_quote(path).s, i);
         if (rc == 1)
-            rc = crec_print(&tsl_recreader_head(r)->schema, &rec, err);
+            rc = crec_print(&tsl_recreader_head(*r)->schema, &rec, err);
         if (rc < 0 || i++ == to)
             return rc;
-        rc = tsl_recreader_next(r, &rec, err);
+        rc = tsl_recreader_next(*r, &rec, err);
     }
 }
 
@@ -117,7 +133,7 @@ static int at(char **operands, size_t n, struct tsl_err *err)
     const char *path = n == 2 ? operands[1] : "-";
     int rc = crec_open(&r, path, err);
     if (rc == 0) {
-        rc = print_range(r, from, to, path, err);
+        rc = print_range(&r, from, to, path, err);
         tsl_recreader_destroy(r);
     }
     if (rc == 0)

@@ -22,3 +22,10 @@ refuses 'invalid number of a record' -- crec at x a.tok
 [[ $(crec count <a.tok) == 500 ]]
 crec count a.tok a.tok >two
 printf '500 a.tok\n500 a.tok\n' | cmp - two
+# a set counts records that its format cannot pick: they are read from the begin
+for f in tfrecord jsonl webdataset native; do
+    quiet cshard -q -f $f --shard-rows=150 -o "set-$f" a.tok
+    quiet crec at 300-301 "set-$f" >some
+    crec head -n 302 "set-$f" | tail -n 2 | cmp - some
+    refuses "set-$f: record 500, but there are 500" -- crec at 500 "set-$f"
+done
