@@ -846,6 +846,22 @@ static int write_packed(struct writer *w, const uint8_t *front, size_t nfront,
     return rc;
 }
 
+/* Adds the bytes to the hash, and writes them as they are unless they are to be packed; each part
+ * while the cache has it. */
+static int hash_and_write(struct writer *w, struct tsl_xxh64 *h, const uint8_t *p,
+                          size_t n, struct tsl_err *err)
+{
+    enum { PART = 128 << 10 };
+    int rc = 0;
+    for (size_t part; rc == 0 && n; p += part, n -= part) {
+        part = n < PART ? n : PART;
+        tsl_xxh64_add(h, p, part);
+        if (!w->level)
+            rc = tsl_recout_write(&w->out, p, part, err);
+    }
+    return rc;
+}
+
 static int end(void *p, struct tsl_err *err)
 {
     struct writer *w = p;
@@ -855,18 +871,13 @@ static int end(void *p, struct tsl_err *err)
     if (!front)
         return TSL_ENOMEM;
     tsl_xxh64_init(&h);
-    tsl_xxh64_add(&h, front, n);
-    tsl_xxh64_add(&h, w->samples, w->len);
+    int rc = hash_and_write(w, &h, front, n, err);
+    if (rc == 0)
+        rc = hash_and_write(w, &h, w->samples, w->len, err);
     w->raw_xxh64 = tsl_xxh64_end(&h);
     w->raw_bytes = n + w->len;
-    int rc;
-    if (w->level) {
+    if (rc == 0 && w->level)
         rc = write_packed(w, front, n, err);
-    } else {
-        rc = tsl_recout_write(&w->out, front, n, err);
-        if (rc == 0 && w->len)
-            rc = tsl_recout_write(&w->out, w->samples, w->len, err);
-    }
     tsl_mem_free(front);
     return rc < 0 ? rc : tsl_recout_done(&w->out, err);
 }
