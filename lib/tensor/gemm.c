@@ -174,9 +174,24 @@ static struct tsl_gemm_fetch fetch_of(const float *from, ptrdiff_t line, ptrdiff
     };
 }
 
-/* A part of the chains of an item: block has what b and c are. */
+/* Sums over the lines of a part of a, whose items lie side by side: the first's, or added. */
+static void sum_lines(const struct job *job, const float *a, size_t lines, size_t items,
+                      float *to, bool first)
+{
+    enum { SOME = 64 };
+    for (size_t i = 0; i < items; i += SOME) {
+        float sum[SOME] = { 0 };
+        size_t n = size_min(items - i, SOME);
+        job->plan.kernels->add_rows(sum, a + i, lines, n, (size_t)job->g->a_col);
+        for (size_t j = 0; j < n; j++)
+            to[i + j] = first ? sum[j] : to[i + j] + sum[j];
+    }
+}
+
+/* A part of the chains of an item: block has what b and c are.  a_sum, where not NULL, takes or
+ * gets the part of the sums. */
 static void run_rows(const struct job *job, struct tsl_gemm_block *block, const float *a,
-                     size_t rows, float *a_packed)
+                     size_t rows, float *a_packed, float *a_sum, bool first)
 {
     const struct tsl_gemm *g = job->g;
     const struct plan *p = &job->plan;
@@ -205,26 +220,15 @@ static void run_rows(const struct job *job, struct tsl_gemm_block *block, const 
             block->a_col = (ptrdiff_t)height;
             block->a_panel = (ptrdiff_t)s.panel;
         }
+        if (a_sum) /* now, for a cache has the lines */
+            sum_lines(job, a + (ptrdiff_t)i * g->a_row, block->k, block->m, a_sum + i,
+                      first);
         block->next_other = g->a_row * (ptrdiff_t)sizeof(float);
         block->next_tile = 2 * block->next_other;
         p->kernels->gemm_block(block);
         block->c += (ptrdiff_t)block->m * g->c_row;
         if (block->before)
             block->before += (ptrdiff_t)block->m * g->before_row;
-    }
-}
-
-/* Sums over the lines of a part of a, whose items lie side by side: the first's, or added. */
-static void sum_lines(const struct job *job, const float *a, size_t lines, size_t items,
-                      float *to, bool first)
-{
-    enum { SOME = 64 };
-    for (size_t i = 0; i < items; i += SOME) {
-        float sum[SOME] = { 0 };
-        size_t n = size_min(items - i, SOME);
-        job->plan.kernels->add_rows(sum, a + i, lines, n, (size_t)job->g->a_col);
-        for (size_t j = 0; j < n; j++)
-            to[i + j] = first ? sum[j] : to[i + j] + sum[j];
     }
 }
 
@@ -274,10 +278,8 @@ static void run_item(const struct job *job, size_t index, float *b_packed,
                                (ptrdiff_t)row * g->before_row + (ptrdiff_t)col;
         }
         run_rows(job, &block, a + (ptrdiff_t)line * g->a_col, rows,
-                 b_packed + p->b_floats);
-        if (g->a_sum && col == 0)
-            sum_lines(job, a + (ptrdiff_t)line * g->a_col, block.k, rows, g->a_sum + row,
-                      part == 0);
+                 b_packed + p->b_floats, col == 0 && g->a_sum ? g->a_sum + row : NULL,
+                 part == 0);
     }
 }
 
