@@ -4,8 +4,8 @@
  * stay in the second level of caches: of BERT-mini's 31,000 columns they are as large as all
  * else that a step moves.  First each block is multiplied and becomes e^(x - its rows'
  * largest); once all blocks' sums are there, each block becomes its gradient and is multiplied
- * with w and x.  A block is one thread's work from begin to end, and its part of dx lies by itself
- * until all are added in the order of blocks. */
+ * with w and x.  A block is one thread's work from begin to end.  A few that follow each other
+ * have a part of dx together, until all parts are added in their order. */
 #include <stdatomic.h>
 #include <string.h>
 
@@ -28,14 +28,17 @@ enum {
     BLOCK_COLS_MAX = 1024,
     BLOCKS = 32
 };
-enum { SUM_FLOATS = 16 << 10 };
+/* Parts of dx: work for as many threads, and memory for each. */
+enum { GROUPS = 32, SUM_FLOATS = 16 << 10 };
 
 static size_t rows_at_a_time(const struct tsl_node *n)
 {
     size_t fit = LOGITS_BYTES / sizeof(float) / (size_t)n->in[W]->dim[0] / 16 * 16;
     size_t rows = tsl_tensor_rows(n->in[X]);
     fit = fit < LOGITS_ROWS_MIN ? LOGITS_ROWS_MIN : fit;
-    return rows < fit ? rows : fit;
+    size_t parts = (rows + fit - 1) / fit; /* of the same size */
+    size_t even = parts ? ((rows + parts - 1) / parts + 15) / 16 * 16 : 0;
+    return rows < even ? rows : even;
 }
 
 static size_t block_cols(size_t rows, size_t v)
@@ -51,14 +54,15 @@ struct layer {
     const struct tsl_run *r;
     const struct tsl_node *n;
     size_t v, k;
-    size_t rows;          /* of this part */
-    size_t cols, nblocks; /* of a block, the last may be narrower */
-    size_t *row;          /* of all rows that have labels: which they are */
+    size_t rows;           /* of this part */
+    size_t cols, nblocks;  /* of a block, the last may be narrower */
+    size_t group, ngroups; /* blocks of a group */
+    size_t *row;           /* of all rows that have labels: which they are */
     const float *x;
     float *picked; /* [rows, k] */
     float *logits; /* [nblocks, rows, cols] */
     float *dpart,
-        *dpicked;       /* [nblocks, rows, k] and their sum, if gradients are asked for */
+        *dpicked;       /* [ngroups, rows, k] and their sum, if gradients are asked for */
     float *top, *sum;   /* [nblocks, rows] as entropy_part and entropy_join have them */
     float *logit;       /* [rows] of the labels */
     float *loss, *most; /* [rows] */
@@ -112,8 +116,9 @@ static struct tsl_gemm dx_of(const struct layer *l, size_t first)
                               .b = tsl_tensor_f32(l->n->in[W]) + first * l->k,
                               .b_row = (ptrdiff_t)l->k,
                               .b_col = 1,
-                              .c = l->dpart + first / l->cols * l->rows * l->k,
+                              .c = l->dpart + first / l->cols / l->group * l->rows * l->k,
                               .c_row = (ptrdiff_t)l->k,
+                              .add = first / l->cols % l->group != 0,
                               .multiply = multiply_of(l) };
 }
 
@@ -167,8 +172,9 @@ static void work(void *ctx, unsigned worker)
     struct layer *l = ctx;
     size_t i;
     while ((i = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed)) <
-           l->nblocks)
-        l->pass(l, i, l->gemm + worker * l->gemm_bytes);
+           l->ngroups)
+        for (size_t k = i * l->group; k < size_min((i + 1) * l->group, l->nblocks); k++)
+            l->pass(l, k, l->gemm + worker * l->gemm_bytes);
 }
 
 static void each_block(struct layer *l,
@@ -177,14 +183,14 @@ static void each_block(struct layer *l,
     size_t n = tsl_pool_threads(l->r->pool);
     l->pass = pass;
     atomic_store(&l->next, 0);
-    tsl_pool_run(l->r->pool, (unsigned)size_min(n, l->nblocks), work, l);
+    tsl_pool_run(l->r->pool, (unsigned)size_min(n, l->ngroups), work, l);
 }
 
 static void sum_parts(void *ctx, size_t from, size_t to)
 {
     const struct layer *l = ctx;
     memset(l->dpicked + from, 0, (to - from) * sizeof *l->dpicked);
-    l->r->kernels->add_rows(l->dpicked + from, l->dpart + from, l->nblocks, to - from,
+    l->r->kernels->add_rows(l->dpicked + from, l->dpart + from, l->ngroups, to - from,
                             l->rows * l->k);
 }
 
@@ -209,7 +215,7 @@ static size_t carve(struct layer *l, size_t all, size_t most, char *scratch)
     CARVE(l->picked, most * l->k);
     CARVE(l->logits, most * l->nblocks * l->cols);
     CARVE(l->dpicked, l->n->nout > O_DX ? most * l->k : 0);
-    CARVE(l->dpart, l->n->nout > O_DX ? most * l->k * l->nblocks : 0);
+    CARVE(l->dpart, l->n->nout > O_DX ? most * l->k * l->ngroups : 0);
 #undef CARVE
     l->gemm = scratch ? scratch + at : NULL;
     return at;
@@ -232,6 +238,8 @@ static size_t layer_of(struct layer *l, const struct tsl_node *n, char *scratch)
     l->x = tsl_tensor_f32(n->in[X]);
     l->cols = block_cols(most, l->v);
     l->nblocks = (l->v + l->cols - 1) / l->cols;
+    l->group = (l->nblocks + GROUPS - 1) / GROUPS;
+    l->ngroups = (l->nblocks + l->group - 1) / l->group;
     size_t bytes = carve(l, tsl_tensor_rows(n->in[X]), most, scratch);
     l->rows = most;
     gemm_needs(l, logits_of(l, 0));
