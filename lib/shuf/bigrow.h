@@ -32,8 +32,7 @@ enum { TSL_BIGROW_FILES = 16 };
 struct tsl_bigrows {
     struct tsl_store *store;
     size_t chunk_bytes, nparts;
-    uint64_t
-        store_max; /* bytes to store of all rows; what is beyond may stay in its file */
+    uint64_t store_max; /* bytes of all rows to store; others may stay in their files */
     struct tsl_blocklist list;
     struct tsl_bigrow *rows;
     size_t nrows, cap;
