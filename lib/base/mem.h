@@ -67,6 +67,10 @@ void *tsl_pages_resize(void *old, size_t old_bytes, size_t bytes, const char *wh
  * afterwards. */
 void tsl_pages_drop(void *p, size_t bytes);
 
+/* [p, p + bytes) of a mapped file will be read now: its pages are had in one call, not by a
+ * fault each, where the system can. */
+void tsl_pages_want(const void *p, size_t bytes);
+
 /* Asks for large pages: fewer faults and TLB misses where all of it will be touched. */
 void tsl_pages_want_huge(void *p, size_t bytes);
 

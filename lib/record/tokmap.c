@@ -196,6 +196,8 @@ static int check_blocks(struct tsl_tokmap *m, const struct tsl_reclayout *layout
         return TSL_ENOMEM;
     for (size_t i = 0; i < m->nblocks; i++) {
         uint64_t end = i + 1 < m->nblocks ? x->entries[i + 1].at : trailer;
+        if (end <= m->bytes && x->entries[i].at < end)
+            tsl_pages_want(m->map + x->entries[i].at, end - x->entries[i].at);
         if (!take_block(m, layout, x, i, end, &open, &next))
             return 0;
         touch(m, end - x->entries[i].at);
