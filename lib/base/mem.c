@@ -189,7 +189,9 @@ void tsl_pages_drop(void *p, size_t bytes)
 void tsl_pages_want(const void *p, size_t bytes)
 {
 #ifdef __linux__
-    enum { POPULATE_READ = 22 }; /* MADV_POPULATE_READ, Linux 5.14; older ones refuse it */
+    enum {
+        POPULATE_READ = 22
+    }; /* MADV_POPULATE_READ, Linux 5.14; older ones refuse it */
     uintptr_t at = (uintptr_t)p, end = at + bytes;
     at &= ~(uintptr_t)(TSL_PAGE_BYTES - 1);
     (void)madvise((void *)at, end - at, POPULATE_READ);
