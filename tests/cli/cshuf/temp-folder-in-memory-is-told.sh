@@ -1,6 +1,6 @@
 . "$TESTS/cli/cshuf/check.bash"
-if [[ $(stat -f -c %T /dev/shm) != tmpfs ]]; then
-    echo "/dev/shm is no tmpfs here" >&2
+if [[ $(stat -f -c %T /dev/shm) != tmpfs || ! -w /dev/shm ]]; then
+    echo "/dev/shm is no tmpfs here, or not for this user" >&2
     exit 77
 fi
 rows 40000 >in
