@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "io/crc32.h"
+#include "io/codec.h"
 #include "record/npyhead.h"
 
 enum {
@@ -81,7 +81,7 @@ void tsl_npz_write(uint8_t *p, const struct tsl_schema *s, const struct tsl_reco
         memcpy(at + LOCAL, c->name, name);
         memcpy(at + LOCAL + name, ".npy", SUFFIX);
         write_npy(npy, c, &rec->values[i]);
-        crcs[i] = tsl_crc32(0, npy, bytes);
+        crcs[i] = tsl_codec_crc32(0, npy, bytes);
         places[i] = (uint32_t)(at - p);
         tsl_store32(at, LOCAL_MAGIC);
         put_common(at + 4, crcs[i], bytes, name + SUFFIX);
@@ -152,7 +152,7 @@ int tsl_npz_next(struct tsl_slice file, size_t *at, struct tsl_npz_member *m,
     if (name <= SUFFIX || memcmp(p + CENTRAL + name - SUFFIX, ".npy", SUFFIX) != 0)
         return bad("a member that is no .npy", err);
     int rc = find_data(file, tsl_load32(p + 42), tsl_load32(p + 24), &m->npy, err);
-    if (rc == 0 && tsl_crc32(0, m->npy.data, m->npy.len) != tsl_load32(p + 16))
+    if (rc == 0 && tsl_codec_crc32(0, m->npy.data, m->npy.len) != tsl_load32(p + 16))
         rc = bad("a member's checksum does not fit", err);
     m->name = (struct tsl_slice){ p + CENTRAL, name - SUFFIX };
     *at += size;

@@ -36,6 +36,23 @@ static unsigned ceil_log2(uint64_t v)
     return v > 1 ? 64 - (unsigned)__builtin_clzll(v - 1) : 0;
 }
 
+/* What n bytes of input, 0: unknown, will lead to with the sizes chosen. */
+static void expect(struct tsl_shufplan *p, uint64_t n)
+{
+    p->passes = 1;
+    p->long_bytes = n ? UINT64_MAX : p->store_bytes / 2;
+    if (n == 0)
+        return;
+    uint64_t open = (uint64_t)p->nthreads * p->chunk_bytes << p->log_buckets;
+    uint64_t room = p->store_bytes - open / 2, all = n + n / 20;
+    p->bucket_bytes = n >> p->log_buckets;
+    if (all > room) {
+        p->passes = p->bucket_bytes * 3 > p->store_bytes ? 3 : 2;
+        p->long_bytes = p->store_bytes / 2;
+        p->temp_bytes = all - room * 3 / 4;
+    }
+}
+
 struct tsl_shufplan tsl_shufplan_make(const struct tsl_shufplan_in *in)
 {
     struct tsl_shufplan p = { .memory =
@@ -88,17 +105,6 @@ struct tsl_shufplan tsl_shufplan_make(const struct tsl_shufplan_in *in)
     if (p.chunk_bytes > p.batch_bytes)
         p.chunk_bytes = p.batch_bytes;
 
-    p.passes = 1;
-    p.long_bytes = in->input_bytes ? UINT64_MAX : p.store_bytes / 2;
-    if (in->input_bytes) {
-        p.bucket_bytes = n >> p.log_buckets;
-        uint64_t room =
-            p.store_bytes - (((uint64_t)p.nthreads * p.chunk_bytes << p.log_buckets) / 2);
-        if (n + n / 20 > room) {
-            p.passes = p.bucket_bytes * 3 > p.store_bytes ? 3 : 2;
-            p.long_bytes = p.store_bytes / 2;
-            p.temp_bytes = n + n / 20 > room ? n + n / 20 - room * 3 / 4 : 0;
-        }
-    }
+    expect(&p, in->input_bytes);
     return p;
 }
