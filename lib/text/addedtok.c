@@ -63,11 +63,13 @@ int tsl_addedtok_put(struct tsl_addedtok *a, const struct tsl_addedtok_def *def,
 {
     struct tsl_addedtok_def d = *def;
     int64_t known = tsl_vocab_find(a->by_content, def->content);
+    d.was_normalized = def->normalized;
     if (known >= 0) {
         struct tsl_addedtok_def *old = &a->list[known];
         d.content = old->content;
         d.id = old->id;
         d.special |= old->special;
+        d.was_normalized |= old->was_normalized;
         *old = d;
     }
     if (known >= 0 || !def->content.len)
@@ -161,7 +163,7 @@ static int build_shown(struct tsl_addedtok *a, tsl_addedtok_normalize *normalize
     for (size_t i = 0; rc == 0 && i < a->n; i++) {
         struct tsl_addedtok_def *d = &a->list[i];
         d->shown = d->content;
-        if (!d->normalized || !normalize)
+        if (!d->was_normalized || !normalize)
             continue;
         rc = normalize(ctx, d->content, &d->shown, err);
         if (rc == 0)
@@ -175,7 +177,7 @@ static int build_shown(struct tsl_addedtok *a, tsl_addedtok_normalize *normalize
     }
     used = 0;
     for (size_t i = 0; rc == 0 && i < a->n; i++)
-        if (a->list[i].normalized && normalize) {
+        if (a->list[i].was_normalized && normalize) {
             a->list[i].shown.data = arena + used;
             used += a->list[i].shown.len;
         }

@@ -3,7 +3,8 @@
  * Two matchers, each leftmost and then longest: one for tokens looked for in the raw text,
  * one for those looked for in the normalised text, by their own normalised content.
  * Source: huggingface/tokenizers 0.23, added_vocabulary.rs.
- * Order: tokens as added; special ones before others where two contents normalise alike.
+ * Order: tokens as added; special ones before others where two contents normalise alike (of
+ *   such the peer takes either, from one run to the next: its matcher is made of a hash map).
  * Memory: the contents, and a trie of them.
  * Threads: read-only once built. */
 #ifndef TSL_ADDEDTOK_H
@@ -25,6 +26,7 @@ struct tsl_addedtok_def {
     bool single_word;    /* only where no word character is beside it */
     bool lstrip, rstrip; /* takes the white space before, behind it, too */
     bool normalized;     /* looked for in the normalised text */
+    bool was_normalized; /* by put: it was so once, and is still shown as it was then */
     bool special;
 };
 
@@ -35,8 +37,9 @@ void tsl_addedtok_destroy(struct tsl_addedtok *a);
 
 /* Adds a copy.  Its id: the one of the same content in the model's vocabulary v (may be
  * NULL), else the next behind v_count and all added so far.  The same content again
- * replaces what was said of it, but once special it stays so; empty content is ignored.  *id: the id, or
- * TSL_VOCAB_NONE.  TSL_EFORMAT where there is no room for an id. */
+ * replaces what was said of it, but once special it stays so, and once normalised it is shown
+ * so; empty content is ignored.  *id: the id, or TSL_VOCAB_NONE.  TSL_EFORMAT where there is
+ * no room for an id. */
 int tsl_addedtok_add(struct tsl_addedtok *a, const struct tsl_vocab *v, size_t v_count,
                      const struct tsl_addedtok_def *def, int64_t *id,
                      struct tsl_err *err);

@@ -13,7 +13,7 @@ void tsl_atext_init(struct tsl_atext *t)
 void tsl_atext_reset(struct tsl_atext *t)
 {
     t->len = 0;
-    t->original_len = 0;
+    t->origin = 0;
 }
 
 void tsl_atext_fini(struct tsl_atext *t)
@@ -82,7 +82,6 @@ int tsl_atext_set(struct tsl_atext *t, struct tsl_slice text, struct tsl_err *er
     int rc = reserve(t, text.len, err);
     if (rc < 0)
         return rc;
-    t->original_len = text.len;
     for (size_t at = 0; at < text.len;) {
         uint32_t cp;
         const uint8_t *p = text.data + at;
@@ -125,7 +124,7 @@ void tsl_arewrite_begin(struct tsl_arewrite *r, const struct tsl_atext *from,
 {
     *r = (struct tsl_arewrite){ from, to, 0 };
     tsl_atext_reset(to);
-    to->original_len = from->original_len;
+    to->origin = from->origin;
 }
 
 void tsl_arewrite_skip(struct tsl_arewrite *r, size_t n)
@@ -140,7 +139,7 @@ void tsl_arewrite_skip(struct tsl_arewrite *r, size_t n)
 int tsl_arewrite_put(struct tsl_arewrite *r, uint32_t cp, int change, struct tsl_err *err)
 {
     const struct tsl_atext *from = r->from;
-    uint32_t begin = 0, end = 0;
+    uint32_t begin = from->origin, end = begin;
     size_t at = change > 0 ? r->at - 1 : r->at;
     if (change <= 0 || r->at > 0) {
         /* Behind the end only where the changes do not add up: no peer to follow. */

@@ -19,7 +19,7 @@ struct tsl_atext {
     uint8_t *bytes;        /* well-formed UTF-8 */
     uint32_t *begin, *end; /* byte i came from original bytes [begin[i], end[i]) */
     size_t len, cap;
-    size_t original_len;
+    uint32_t origin; /* the original byte where it begins, as a part of a longer text */
 };
 
 void tsl_atext_init(struct tsl_atext *t);
@@ -56,7 +56,7 @@ void tsl_arewrite_skip(struct tsl_arewrite *r, size_t n);
 
 /* Writes cp.  change 0: in place of the next character of from, whose source it gets.
  * -n: so, and n more characters of from are gone.  1: new; its source is that of the
- * byte before, or [0, 0) at the very start. */
+ * byte before, or [origin, origin) at the very start. */
 int tsl_arewrite_put(struct tsl_arewrite *r, uint32_t cp, int change,
                      struct tsl_err *err);
 

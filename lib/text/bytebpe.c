@@ -1594,7 +1594,6 @@ static int repair(struct coder *c, struct tsl_slice text, size_t at, bool blank,
         rc = tsl_atext_add(&c->repaired, replacement, replacement_len, begin,
                            begin + (uint32_t)n, err);
     }
-    c->repaired.original_len = text.len;
     return rc;
 }
 

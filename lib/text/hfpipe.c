@@ -283,6 +283,7 @@ static int encode_normal(struct coder *c, struct tsl_tokens *out, struct tsl_err
             continue;
         }
         tsl_atext_reset(&c->part);
+        c->part.origin = c->text.begin[piece->begin];
         rc = tsl_atext_copy(&c->part, &c->text, piece->begin, piece->end, err);
         if (rc == 0)
             rc = encode_text(c, &c->part, out, err);
@@ -310,6 +311,7 @@ static int encode_row(struct coder *c, struct tsl_tokens *out, struct tsl_err *e
             continue;
         }
         tsl_atext_reset(&c->text);
+        c->text.origin = c->row.begin[piece->begin];
         rc = tsl_atext_copy(&c->text, &c->row, piece->begin, piece->end, err);
         if (rc == 0)
             rc = encode_normal(c, out, err);

@@ -289,7 +289,7 @@ static int each(enum step step, struct tsl_atext *text, struct tsl_atext *scratc
     const uint8_t *end = text->bytes + text->len;
     int rc = 0;
     tsl_atext_reset(scratch);
-    scratch->original_len = text->original_len;
+    scratch->origin = text->origin;
     for (size_t at = 0; rc == 0 && at < text->len;) {
         uint32_t cp;
         size_t n = tsl_utf8_decode(text->bytes + at, end, &cp);
@@ -445,7 +445,7 @@ static int prepend(struct tsl_slice content, struct tsl_atext *text,
                    struct tsl_atext *scratch, struct tsl_err *err)
 {
     tsl_atext_reset(scratch);
-    scratch->original_len = text->original_len;
+    scratch->origin = text->origin;
     int rc = tsl_atext_add(scratch, content.data, content.len, text->begin[0],
                            text->end[0], err);
     if (rc == 0)
@@ -459,8 +459,8 @@ static int prepend(struct tsl_slice content, struct tsl_atext *text,
 static int put_content(struct tsl_slice content, const struct tsl_atext *text, size_t to,
                        struct tsl_atext *out, struct tsl_err *err)
 {
-    uint32_t begin = to > 0 ? text->begin[to - 1] : 0,
-             end = to > 0 ? text->end[to - 1] : 0;
+    uint32_t begin = to > 0 ? text->begin[to - 1] : text->origin,
+             end = to > 0 ? text->end[to - 1] : text->origin;
     return tsl_atext_add(out, content.data, content.len, begin, end, err);
 }
 
@@ -472,7 +472,7 @@ static int replace(struct tsl_slice pattern, struct tsl_slice content,
     if (pattern.len == 0)
         return 0;
     tsl_atext_reset(scratch);
-    scratch->original_len = text->original_len;
+    scratch->origin = text->origin;
     while (rc == 0) {
         const uint8_t *hit =
             memmem(text->bytes + done, text->len - done, pattern.data, pattern.len);
@@ -495,7 +495,7 @@ static int replace_regex(const struct tsl_splitregex *regex, struct tsl_slice co
     struct tsl_splitregex_scan scan;
     size_t done = 0, begin, end;
     tsl_atext_reset(scratch);
-    scratch->original_len = text->original_len;
+    scratch->origin = text->origin;
     int more = 0, rc = tsl_splitregex_begin(
                       &scan, regex, (struct tsl_slice){ text->bytes, text->len }, err);
     while (rc == 0 && (more = tsl_splitregex_next(&scan, &begin, &end, err)) > 0) {

@@ -328,6 +328,40 @@ void tsl_postproc_trim(const struct tsl_postproc *p, struct tsl_slice token, boo
     }
 }
 
+void tsl_postproc_trim_noted(const struct tsl_postproc *p, struct tsl_slice token,
+                             bool start, bool first, struct tsl_slice text,
+                             uint32_t *begin, uint32_t *end, uint8_t *marks)
+{
+    uint32_t b = *begin, e = *end;
+    tsl_postproc_trim(p, token, start, first, text, begin, end);
+    if (first || !marks)
+        return;
+    tsl_postproc_trim(p, token, start, true, text, &b, &e);
+    uint32_t more = *begin - b;
+    *marks |= (uint8_t)((more < 16 ? more : 0) * TSL_TOKEN_TRIMMED);
+    if (more && e != *end)
+        *marks |= TSL_TOKEN_TRIMMED_END;
+}
+
+/* The span of a token that is the first by now; its marks lose what was noted. */
+static void trim_as_first(uint32_t *begin, uint32_t *end, uint8_t *marks)
+{
+    *begin -= (*marks & (TSL_TOKEN_TRIMMED_END - 1)) / TSL_TOKEN_TRIMMED;
+    if (*marks & TSL_TOKEN_TRIMMED_END)
+        *end = *begin;
+    *marks &= TSL_TOKEN_TRIMMED - 1;
+}
+
+/* Tokens [from, out->n) are what is left of a text. */
+static void trim_again(struct tsl_tokens *out, size_t from)
+{
+    if (!(out->want & TSL_WANT_MARKS) || !(out->want & TSL_WANT_SPANS) || from >= out->n)
+        return;
+    trim_as_first(&out->begin[from], &out->end[from], &out->marks[from]);
+    for (size_t i = from + 1; i < out->n; i++)
+        out->marks[i] &= TSL_TOKEN_TRIMMED - 1;
+}
+
 /* ---- truncation ----------------------------------------------------------------------- */
 
 /* Tokens that are left of each text; stays where nothing is to be cut. */
@@ -504,13 +538,15 @@ int tsl_postproc_wrap(const struct tsl_postproc *p, const struct tsl_tokens *a,
         size_t count = piece->kind == TSL_POSTPROC_ID ? 1 : keep[k];
         if (type_ids && count)
             memset(*type_ids + out->n, piece->type_id, count);
-        if (piece->kind == TSL_POSTPROC_ID)
+        if (piece->kind == TSL_POSTPROC_ID) {
             put_ids(out, piece->id, piece->name, 1);
-        else
+        } else {
             rc = tsl_tokens_append(
                 out, &texts[k],
                 o->truncation && o->truncation->left ? texts[k].n - count : 0, count,
                 err); /* there is room */
+            trim_again(out, out->n - count);
+        }
     }
     if (pad && !o->padding->left) {
         if (type_ids)
@@ -559,6 +595,9 @@ static int add_range(struct tsl_encoding *e, const struct tsl_tokens *t, size_t 
         }
         if (t->want & TSL_WANT_MARKS)
             item.marks = t->marks[i];
+        if (i == from)
+            trim_as_first(&item.begin, &item.end, &item.marks);
+        item.marks &= TSL_TOKEN_TRIMMED - 1;
         rc = add_items(e, &item, 1, err);
     }
     return rc;

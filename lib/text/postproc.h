@@ -126,6 +126,11 @@ size_t tsl_postproc_added(const struct tsl_postproc *p, bool pair);
 void tsl_postproc_trim(const struct tsl_postproc *p, struct tsl_slice token, bool start,
                        bool first, struct tsl_slice text, uint32_t *begin, uint32_t *end);
 
+/* The same; in *marks (NULL: no) is noted what would be otherwise, were it the first token, see enum tsl_token_mark, for truncation may give it to this one. */
+void tsl_postproc_trim_noted(const struct tsl_postproc *p, struct tsl_slice token,
+                             bool start, bool first, struct tsl_slice text,
+                             uint32_t *begin, uint32_t *end, uint8_t *marks);
+
 struct tsl_postproc_opts {
     bool plain;                              /* without special tokens */
     const struct tsl_truncation *truncation; /* NULL: none */

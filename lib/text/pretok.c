@@ -491,7 +491,7 @@ static int cut(const struct tsl_pretok *p, enum way way, enum tsl_split_behavior
 static void begin_rewrite(const struct tsl_atext *text, struct tsl_atext *out)
 {
     tsl_atext_reset(out);
-    out->original_len = text->original_len;
+    out->origin = text->origin;
 }
 
 static void swap(struct tsl_atext *a, struct tsl_atext *b)
@@ -545,9 +545,15 @@ static int spell_bytes(struct tsl_atext *text, struct tsl_atext *scratch,
     for (size_t i = 0; rc == 0 && i < pieces->n; i++) {
         struct tsl_piece *piece = &pieces->p[i];
         size_t begin = scratch->len;
+        bool nothing = piece->begin < piece->end &&
+                       text->begin[piece->begin] == text->end[piece->end - 1];
         for (size_t at = piece->begin; rc == 0 && at < piece->end; at++)
             rc = tsl_atext_put(scratch, tsl_bytealpha_char(text->bytes[at]),
                                text->begin[at], text->end[at], err);
+        /* The peer rewrites what the source became: of a piece that came from nothing, as
+         * what a normalizer puts in front of a text, all stays behind what is new. */
+        if (rc == 0 && nothing)
+            rc = tsl_atext_copy(scratch, text, piece->begin, piece->end, err);
         piece->begin = (uint32_t)begin;
         piece->end = (uint32_t)scratch->len;
     }

@@ -412,6 +412,60 @@ static int rewrite_code(struct rewrite *r, struct text *to)
     return rc < 0 ? rc : 1;
 }
 
+/* Of Unicode 16: what \X looks at, beside categories.  A spacing mark that is none to it; spacing
+ * marks that extend; what goes in front of a cluster; controls. */
+#define CLUSTER_NO_MARK                                                                  \
+    "\\x{102b}\\x{102c}\\x{1038}\\x{1062}-\\x{1064}\\x{1067}-\\x{106d}\\x{1083}"         \
+    "\\x{1087}-\\x{108c}\\x{108f}\\x{109a}-\\x{109c}\\x{1a61}\\x{1a63}\\x{1a64}"         \
+    "\\x{aa7b}\\x{aa7d}\\x{11720}\\x{11721}"
+#define CLUSTER_EXTEND                                                                   \
+    "\\x{9be}\\x{9d7}\\x{b3e}\\x{b57}\\x{bbe}\\x{bd7}\\x{cc0}\\x{cc2}\\x{cc7}\\x{cc8}"   \
+    "\\x{cca}\\x{ccb}\\x{cd5}\\x{cd6}\\x{d3e}\\x{d57}\\x{dcf}\\x{ddf}\\x{1715}\\x{1734}" \
+    "\\x{1b35}\\x{1b3b}\\x{1b3d}\\x{1b43}\\x{1b44}\\x{1baa}\\x{1bf2}\\x{1bf3}"           \
+    "\\x{302e}\\x{302f}\\x{a953}\\x{a9c0}\\x{111c0}\\x{11235}\\x{1133e}\\x{1134d}"       \
+    "\\x{11357}\\x{113b8}\\x{113c2}\\x{113c5}\\x{113c7}-\\x{113c9}\\x{113cf}\\x{114b0}"  \
+    "\\x{114bd}\\x{115af}\\x{116b6}\\x{11930}\\x{1193d}\\x{11f41}\\x{16ff0}\\x{16ff1}"   \
+    "\\x{1d165}\\x{1d166}\\x{1d16d}-\\x{1d172}"
+#define CLUSTER_PREPEND                                                                  \
+    "\\x{600}-\\x{605}\\x{6dd}\\x{70f}\\x{890}\\x{891}\\x{8e2}\\x{d4e}\\x{110bd}"        \
+    "\\x{110cd}\\x{111c2}\\x{111c3}\\x{113d1}\\x{1193f}\\x{11941}\\x{11a3a}"             \
+    "\\x{11a84}-\\x{11a89}\\x{11d46}\\x{11f02}"
+#define CLUSTER_CONTROL                                                                  \
+    "\\x00-\\x1f\\x{7f}-\\x{9f}\\x{ad}\\x{61c}\\x{180e}\\x{200b}\\x{200e}\\x{200f}"      \
+    "\\x{2028}-\\x{202e}\\x{2060}-\\x{206f}\\x{feff}\\x{fff0}-\\x{fffb}"                 \
+    "\\x{13430}-\\x{1343f}\\x{1bca0}-\\x{1bca3}\\x{1d173}-\\x{1d17a}"                    \
+    "\\x{e0000}-\\x{e001f}\\x{e0080}-\\x{e00ff}\\x{e01f0}-\\x{e0fff}"
+
+/* \X by Unicode 16 without rule GB9c, as Oniguruma has it.  PCRE2 10.42's is older, and takes
+ * pictographs side by side for one cluster; of it is left what begins with Hangul. */
+static int rewrite_cluster(struct rewrite *r)
+{
+    static const char more[] = "\\x{200c}\\x{ff9e}\\x{ff9f}\\x{1f3fb}-\\x{1f3ff}"
+                               "\\x{e0020}-\\x{e007f}";
+    struct text m = { 0 }, mn = { 0 };
+    int rc = add_property(r, &m, "M", 1);
+    if (rc == 0)
+        rc = add_property(r, &mn, "Mn", 2);
+    if (rc == 0)
+        rc = add_property(r, &mn, "Me", 2);
+    if (rc == 0)
+        rc = add_text(
+            r, &r->out,
+            "(?>\\r\\n|[" CLUSTER_PREPEND "]*(?:[\\x{1f1e6}-\\x{1f1ff}]{2}"
+            "|(?=[\\x{1100}-\\x{11ff}\\x{a960}-\\x{a97c}\\x{ac00}-\\x{d7ff}])\\X"
+            "|[\\x{16d63}\\x{16d67}-\\x{16d6a}]+|\\p{ExtPict}(?:[" CLUSTER_EXTEND);
+    if (rc == 0)
+        rc = add_both(r, &r->out, more, &mn,
+                      "]*\\x{200d}\\p{ExtPict})*|[^" CLUSTER_CONTROL "])"
+                      "(?:(?![" CLUSTER_NO_MARK "])[\\x{200d}\\x{e33}\\x{eb3}");
+    if (rc == 0)
+        rc = add_both(r, &r->out, more, &m, "])*|(?s:.))");
+    tsl_mem_free(m.p);
+    tsl_mem_free(mn.p);
+    r->p += 2;
+    return rc;
+}
+
 /* An escape outside of a class. */
 static int rewrite_escape(struct rewrite *r)
 {
@@ -424,6 +478,8 @@ static int rewrite_escape(struct rewrite *r)
         return rewrite_boundary(r, c == 'B');
     if (c == 'Q' || c == 'E' || c == 'C' || c == 'K' || c == 'y' || c == 'Y')
         return refuse(r, "an escape that is not supported");
+    if (c == 'X')
+        return rewrite_cluster(r);
     if (c == 'O') {
         r->p += 2;
         return add_text(r, &r->out, "(?s:.)");
@@ -566,6 +622,12 @@ static int class_part(struct rewrite *r, struct class *c, unsigned depth)
     return rc;
 }
 
+/* A side of && where nothing stands has no members. */
+static int class_side(const struct rewrite *r, struct class *c)
+{
+    return c->members.n || c->others.n ? 0 : add_text(r, &c->others, "(?!)");
+}
+
 /* From "[" to its "]". */
 static int read_class(struct rewrite *r, struct class *c, unsigned depth)
 {
@@ -590,6 +652,8 @@ static int read_class(struct rewrite *r, struct class *c, unsigned depth)
         r->p += 2;
         rc = class_part(r, &part, depth);
         if (rc == 0)
+            rc = class_side(r, &part);
+        if (rc == 0)
             rc = add_text(r, &all, "(?=");
         if (rc == 0)
             rc = add_class(r, &all, &part);
@@ -601,7 +665,9 @@ static int read_class(struct rewrite *r, struct class *c, unsigned depth)
         struct class whole = { .negated = false };
         bool negated = c->negated;
         c->negated = false;
-        rc = add_class(r, &all, c);
+        rc = class_side(r, c);
+        if (rc == 0)
+            rc = add_class(r, &all, c);
         if (rc == 0)
             rc = add_other(r, &whole, "(?:", &all, ")");
         whole.negated = negated;

@@ -909,6 +909,7 @@ static void trim(const struct tsl_coder *c, struct tsl_slice text, bool first,
     const struct tsl_hfpipe *p = c->t->pipe;
     if (!p->postproc.ntrims || !(out->want & TSL_WANT_SPANS))
         return;
+    bool notes = p->has_truncation && out->want & TSL_WANT_MARKS;
     for (size_t i = from; i < out->n; i++) {
         uint32_t begin = out->begin[i], end = out->end[i];
         struct tsl_slice token = { text.data + begin, end - begin };
@@ -920,8 +921,9 @@ static void trim(const struct tsl_coder *c, struct tsl_slice text, bool first,
         else if (!tsl_addedtok_by_id(p->added, out->ids[i]))
             token = tsl_vocab_token(p->vocab, out->ids[i]);
         if (token.len)
-            tsl_postproc_trim(&p->postproc, token, first, first && i == from, text,
-                              &out->begin[i], &out->end[i]);
+            tsl_postproc_trim_noted(&p->postproc, token, first, first && i == from, text,
+                                    &out->begin[i], &out->end[i],
+                                    notes ? &out->marks[i] : NULL);
     }
 }
 

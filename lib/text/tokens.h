@@ -16,7 +16,11 @@
 enum tsl_token_mark {
     TSL_TOKEN_WORD_START = 1, /* the first token of a word: whole-word masking needs it */
     TSL_TOKEN_UNKNOWN = 2,    /* stands for text that the vocabulary does not have */
-    TSL_TOKEN_SPECIAL = 4     /* put in by a template, or special text taken as such */
+    TSL_TOKEN_SPECIAL = 4,    /* put in by a template, or special text taken as such */
+    /* Until the text is wrapped (postproc.h): how many bytes trimming took off the front of
+     * its span that it would have left to the first token, and whether the end went along. */
+    TSL_TOKEN_TRIMMED = 8, /* times 0 to 15 */
+    TSL_TOKEN_TRIMMED_END = 128
 };
 
 enum tsl_tokens_want {

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "text/jsonl.h"
+#include "text/jsonnum.h"
 #include "text/tokfile_gpt2.h"
 
 typedef const struct tsl_jsonval *json;
@@ -1304,7 +1305,7 @@ int tsl_tokfile_hf_open(struct tsl_tokfile_hf_doc *d, struct tsl_slice text,
     struct tsl_jsonl_path path;
     struct tsl_jsonl_value v;
     char storage[sizeof "model.vocab"];
-    uint8_t *rest = NULL, *spelled = NULL;
+    uint8_t *rest = NULL, *spelled = NULL, *numbers = NULL;
     *d = (struct tsl_tokfile_hf_doc){ 0 };
     int rc = tsl_jsonl_path_init(&path, "model.vocab", storage, err);
     if (rc == 0 && tsl_jsonl_find(text, &path, 1, &v, NULL) == 0 &&
@@ -1324,7 +1325,10 @@ int tsl_tokfile_hf_open(struct tsl_tokfile_hf_doc *d, struct tsl_slice text,
     if (rc == 0)
         rc = spell_nul(&text, &spelled, err);
     if (rc == 0)
+        rc = tsl_jsonnum_spell(&text, &numbers, err);
+    if (rc == 0)
         rc = tsl_jsonread_parse(&d->doc, text, name, err);
+    tsl_mem_free(numbers);
     tsl_mem_free(rest);
     tsl_mem_free(spelled);
     if (rc < 0)

@@ -6,7 +6,7 @@ compares ids, tokens, offsets and decoded text.  By hand.
 """
 import copy, json, os, random, re, sys, tempfile, base64, codecs
 import peer
-peer.venv('tokenizers==0.23.3', 'sentencepiece==0.2.0')
+peer.venv('tokenizers==0.23.2', 'sentencepiece==0.2.0')
 import tokenizers
 from tokenizers import Tokenizer, trainers, normalizers, pre_tokenizers, models, decoders
 
@@ -138,7 +138,7 @@ def model(r, base, corpus):
             r.shuffle(m['merges'])
         if r.random() < .3:     # other merges of what is there
             words = list(m['vocab'])
-            for _ in range(60):
+            for _ in range(60 if words else 0):
                 a = r.choice(words)
                 for i in range(1, len(a)):
                     if a[:i] in m['vocab'] and a[i:] in m['vocab'] and not prefix:
@@ -150,7 +150,7 @@ def model(r, base, corpus):
         elif r.random() < .3:
             for i in range(256):
                 m['vocab'].setdefault(f'<0x{i:02X}>', len(m['vocab']))
-        m['unk_token'] = r.choice((None, '<unk>', '<unk>', 'e', 'nosuch'))
+        m['unk_token'] = r.choice((None, '<unk>', '<unk>', 'e')) if r.random() < .95 else 'nosuch'
         if m['unk_token'] == '<unk>':
             m['vocab'].setdefault('<unk>', len(m['vocab']))
         m['fuse_unk'] = flip(r)
@@ -179,7 +179,7 @@ def model(r, base, corpus):
         return json.loads(tk.to_str())['model']
     base['model'] = {'type': 'Unigram', 'vocab': [['<unk>', 0.0]], 'unk_id': 0, 'byte_fallback': False}
     tk = Tokenizer.from_str(json.dumps(base))
-    tk.train_from_iterator(corpus, trainers.UnigramTrainer(vocab_size=size, show_progress=False, special_tokens=['<unk>'], unk_token='<unk>'))
+    tk.train_from_iterator(corpus, trainers.UnigramTrainer(vocab_size=size + 2000, show_progress=False, special_tokens=['<unk>'], unk_token='<unk>'))
     m = json.loads(tk.to_str())['model']
     if r.random() < .4:
         m['vocab'] += [[f'<0x{i:02X}>', -float(r.randrange(5, 15))] for i in range(256)]
@@ -259,6 +259,14 @@ def make(r, corpus):
     j['model'] = model(r, j, corpus)
     j['added_tokens'] = added(r, j['model'])
     tk = Tokenizer.from_str(json.dumps(j))
+    # Of two that normalise alike the peer takes either, by the order of a hash map.
+    alike = {}
+    for a in j['added_tokens']:
+        c = tk.normalizer.normalize_str(a['content']) if a['normalized'] and tk.normalizer else a['content']
+        alike.setdefault((a['normalized'], c), set()).add(a['content'])
+    if any(len(x) > 1 for x in alike.values()):
+        j['added_tokens'] = [a for a in j['added_tokens'] if not a['normalized']]
+        tk = Tokenizer.from_str(json.dumps(j))
     ids = list(tk.get_vocab(with_added_tokens=True).items())
     r.shuffle(ids)
     if ids and r.random() < .7:

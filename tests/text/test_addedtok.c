@@ -163,6 +163,24 @@ static void a_normalized_token_is_looked_for_by_its_normalized_content(void **st
     tsl_addedtok_destroy(a);
 }
 
+/* Asked of 0.23.2: it keeps what it had normalised. */
+static void a_token_that_was_normalized_once_is_shown_so(void **state)
+{
+    static const struct tsl_addedtok_def defs[] = {
+        { .content = { (const uint8_t *)"hi", 2 }, .normalized = true },
+        { .content = { (const uint8_t *)"hi", 2 } },
+    };
+    struct tsl_err err = { 0 };
+    char buf[16];
+    struct tsl_addedtok *a = made(defs, 2);
+    (void)state;
+    assert_ok(tsl_addedtok_build(a, upper, buf, &err), &err);
+    assert_splits(a, true, "HI hi", false, "HI hi");
+    assert_splits(a, false, "HI hi", false, "HI |<hi>10");
+    assert_memory_equal(tsl_addedtok_by_id(a, 10)->shown.data, "HI", 2);
+    tsl_addedtok_destroy(a);
+}
+
 static void any_text_is_cut_as_the_slow_way_cuts_it(void **state)
 {
     static const char *const contents[] = { "a",   "ab", "aba",      "bb",
@@ -243,6 +261,7 @@ int main(void)
         TEST(white_space_goes_with_a_token_that_strips_but_not_twice),
         TEST(a_single_word_has_no_letter_beside_it),
         TEST(a_normalized_token_is_looked_for_by_its_normalized_content),
+        TEST(a_token_that_was_normalized_once_is_shown_so),
         TEST(any_text_is_cut_as_the_slow_way_cuts_it),
         TEST(any_failed_allocation_is_reported),
     };

@@ -31,6 +31,34 @@ static void parts_run_in_the_order_of_the_peer(void **state)
     tsl_hfpipe_destroy(p);
 }
 
+/* Asked of 0.23.2, as the next. */
+static void what_is_put_in_front_of_a_part_comes_from_where_it_begins(void **state)
+{
+    struct tsl_hfpipe *p =
+        hf_pipe(HF("\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"^\"},"
+                   "\"content\":\"b\"}," ADDED(
+                       TOKEN(5, "[M]", "\"normalized\":false,\"special\":true")),
+                   HF_WORDS));
+    (void)state;
+    hf_gives(p, "a", true, "0[0,1)");
+    hf_gives(p, "a[M]b", true, "0[0,1) 5[1,4) 0[4,5)");
+    tsl_hfpipe_destroy(p);
+}
+
+static void a_piece_that_came_from_nothing_is_spelled_in_bytes_and_stays(void **state)
+{
+    struct tsl_hfpipe *p = hf_pipe(HF(
+        "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"^\"},"
+        "\"content\":\"a\"},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":"
+        "[{\"type\":\"FixedLength\",\"length\":1},{\"type\":\"ByteLevel\","
+        "\"add_prefix_space\":false,\"trim_offsets\":false,\"use_regex\":false},"
+        "{\"type\":\"FixedLength\",\"length\":1}]},",
+        HF_WORDS));
+    (void)state;
+    hf_gives(p, "b", true, "1[0,0) 1[0,0) 2[0,1)");
+    tsl_hfpipe_destroy(p);
+}
+
 static void special_tokens_are_ordinary_text_where_that_is_asked_for(void **state)
 {
     struct tsl_hfpipe *p = hf_pipe(HF(
@@ -213,6 +241,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(parts_run_in_the_order_of_the_peer),
+        TEST(what_is_put_in_front_of_a_part_comes_from_where_it_begins),
+        TEST(a_piece_that_came_from_nothing_is_spelled_in_bytes_and_stays),
         TEST(special_tokens_are_ordinary_text_where_that_is_asked_for),
         TEST(ill_formed_bytes_become_one_character_a_part),
         TEST(a_row_in_stretches_is_taken_when_it_is_whole),

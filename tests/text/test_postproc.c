@@ -323,6 +323,40 @@ static void the_second_trimming_sees_what_the_first_left(void **state)
     tsl_postproc_fini(&p);
 }
 
+/* Asked of 0.23.2: trimming comes behind truncation there. */
+static void a_token_that_truncation_makes_the_first_is_trimmed_as_one(void **state)
+{
+    static const uint8_t text[] = "a b c";
+    const struct tsl_slice row = { text, 5 }, blank = { (const uint8_t *)"\xc4\xa0", 2 },
+                           word = { (const uint8_t *)"\xc4\xa0"
+                                                     "c",
+                                    3 };
+    const struct tsl_truncation left = { .max_length = 2, .left = true };
+    const struct tsl_postproc_opts o = { .plain = true, .truncation = &left };
+    struct tsl_postproc p;
+    struct tsl_tokens a, out;
+    struct tsl_err err = { 0 };
+    (void)state;
+    assert_ok(tsl_postproc_init(&p, &err), &err);
+    assert_ok(tsl_postproc_byte_level(&p, true, true, &err), &err);
+    tsl_tokens_init(&a, TSL_WANT_SPANS | TSL_WANT_MARKS);
+    tsl_tokens_init(&out, TSL_WANT_SPANS | TSL_WANT_MARKS);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_ok(tsl_tokens_add(&a, i, i + 1, i == 2 ? 5 : i + 2, 0, &err), &err);
+    for (size_t i = 0; i < 3; i++)
+        tsl_postproc_trim_noted(&p, i == 2 ? word : blank, true, i == 0, row, &a.begin[i],
+                                &a.end[i], &a.marks[i]);
+    assert_true(a.begin[1] == 3 && a.end[1] == 3 && a.begin[2] == 4);
+    assert_ok(tsl_postproc_wrap(&p, &a, NULL, &o, &out, NULL, NULL, &err), &err);
+    assert_int_equal(out.n, 2);
+    assert_true(out.begin[0] == 2 && out.end[0] == 2 && out.begin[1] == 4 &&
+                out.end[1] == 5);
+    assert_true(out.marks[0] == 0 && out.marks[1] == 0);
+    tsl_tokens_fini(&a);
+    tsl_tokens_fini(&out);
+    tsl_postproc_fini(&p);
+}
+
 static void compare(const struct tsl_postproc *p, const struct tsl_tokens *a,
                     const struct tsl_tokens *b, const struct tsl_postproc_opts *o)
 {
@@ -426,6 +460,7 @@ int main(void)
         TEST(a_special_token_of_two_ids_or_of_none_is_one_encoding),
         TEST(behind_a_template_the_next_takes_encodings_for_texts),
         TEST(a_token_that_is_put_in_has_the_name_of_its_post_processor),
+        TEST(a_token_that_truncation_makes_the_first_is_trimmed_as_one),
         TEST(the_second_trimming_sees_what_the_first_left),
         TEST(the_flat_form_is_the_trunk_of_the_tree),
         TEST(any_failed_allocation_is_reported),

@@ -104,6 +104,27 @@ static void classes_are_negated_and_intersected(void **state)
     assert_matches("[[:^alpha:]]", "a1", "1-2 ");
     assert_matches("[[:alpha:]]+", "a\u0363z1", "0-4 ");
     assert_matches("[a[\\p{N}&&[^5]]]+", "a15b", "0-2 ");
+    /* a side of && with nothing in it has no members */
+    assert_matches("[&&a]", "a&", "");
+    assert_matches("[a&&]", "a&", "");
+    assert_matches("[^a&&]", "a&", "0-1 1-2 ");
+    assert_matches("[b[&&a]]", "ab", "1-2 ");
+    assert_matches("[a[^&&b]]", "b", "0-1 ");
+}
+
+static void a_cluster_is_that_of_unicode_16(void **state)
+{
+    (void)state;
+    assert_matches("\\X", "\U0001f4bb\U0001f4bb", "0-4 4-8 ");
+    assert_matches("\\X", "\U0001f4bb\u200d\U0001f4bba", "0-11 11-12 ");
+    assert_matches("\\X", "\U0001f4bb\u200d\u200d\U0001f4bb", "0-10 10-14 ");
+    assert_matches("\\X", "\U0001f44d\U0001f3fde\u0301", "0-8 8-11 ");
+    assert_matches("\\X", "\U0001f1e9\U0001f1ea\U0001f1eb", "0-8 8-12 ");
+    assert_matches("\\X", "\r\n\u0301", "0-2 2-4 ");
+    assert_matches("\\X", "\u0600a\u0600\n", "0-3 3-5 5-6 ");
+    assert_matches("\\X", "\u1100\u1161\u11a8\uac00\uac01\u1161",
+                   "0-9 9-12 12-15 15-18 ");
+    assert_matches("\\X", "a\u0897\u0e33\u102b", "0-7 7-10 "); /* new in 16; none */
 }
 
 static void properties_are_those_of_unicode_16_without_extensions(void **state)
@@ -167,7 +188,6 @@ static void what_would_mean_something_else_is_refused(void **state)
     (void)state;
     assert_refused("[[:emoji:]]", "[:class:]");
     assert_refused("[\\K]", "within a class");
-    assert_refused("[&&a]", "an empty class");
     assert_refused("\\p{L", "without its }");
     assert_refused("\\pL", "without its {");
     assert_refused("a{2,3}+", "n above 1");
@@ -238,6 +258,7 @@ int main(void)
         TEST(classes_are_those_of_oniguruma),
         TEST(a_class_within_a_class_is_a_part_of_it),
         TEST(classes_are_negated_and_intersected),
+        TEST(a_cluster_is_that_of_unicode_16),
         TEST(properties_are_those_of_unicode_16_without_extensions),
         TEST(categories_and_scripts_know_what_unicode_15_and_16_added),
         TEST(a_plus_behind_an_interval_repeats_it),
