@@ -257,7 +257,8 @@ static int put_part(const struct job *j, struct tsl_outbuf *b, enum part part,
             rc = said.data ? tsl_outbuf_quoted(b, said.data, said.len, err)
                            : put(b, j->spelled + at[0], (size_t)(at[1] - at[0]), err);
         } else if (part == PART_TYPES) {
-            rc = put(b, types[i] ? "1" : "0", 1, err);
+            char id[4];
+            rc = put(b, id, (size_t)sprintf(id, "%" PRIu8, types[i]), err);
         } else {
             uint64_t from = t->begin[i], to = t->end[i];
             bool template = to == 0 && t->marks[i] & TSL_TOKEN_SPECIAL;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """hf.py - random tokenizer.json files, made of all parts of Hugging Face's library, and hard texts:
-compares ids, tokens, offsets and decoded text.  By hand.
+compares ids, tokens, offsets, pairs and decoded text.  By hand.
 
     tests/peers/hf.py CTOK [FIRST [COUNT]]      seeds; failures stay in /tmp/teasel-hf-SEED/
 """
@@ -254,7 +254,7 @@ def make(r, corpus):
     if r.random() < .25:        # what the fast engines know
         j['normalizer'] = r.choice((None, {'type': 'NFC'}, {'type': 'BertNormalizer', 'clean_text': flip(r), 'handle_chinese_chars': flip(r), 'strip_accents': r.choice((None, True, False)), 'lowercase': flip(r)}))
         j['pre_tokenizer'] = r.choice(({'type': 'BertPreTokenizer'}, {'type': 'ByteLevel', 'add_prefix_space': flip(r), 'trim_offsets': True, 'use_regex': flip(r)},
-                                       {'type': 'Sequence', 'pretokenizers': [{'type': 'Split', 'pattern': {'Regex': r.choice([x for x in REGEXES if 'p{L}' in x and '!S' in x])}, 'behavior': 'Isolated', 'invert': False},
+                                       {'type': 'Sequence', 'pretokenizers': [{'type': 'Split', 'pattern': {'Regex': r.choice([x for x in REGEXES if 'p{L}' in x and '!\\S' in x])}, 'behavior': 'Isolated', 'invert': False},
                                                                               {'type': 'ByteLevel', 'add_prefix_space': False, 'trim_offsets': True, 'use_regex': False}]}))
     j['model'] = model(r, j, corpus)
     j['added_tokens'] = added(r, j['model'])
@@ -330,6 +330,7 @@ def compare(exe, path, j, texts, report):
             bad += 1
             if bad <= 3:
                 report(f'{mode}: {what} differ', t, a, b)
+    bad += compare_pairs(exe, path, tk, texts, lossy, report)
     for skip in (False, True):
         use = [p for p in pieces if p]
         theirs = []
@@ -351,6 +352,39 @@ def compare(exe, path, j, texts, report):
                 bad += 1
                 if bad <= 3:
                     report(f'decode skip={skip}', json.dumps(p).encode(), a, b)
+    return bad
+
+
+def compare_pairs(exe, path, tk, texts, lossy, report):
+    """Each text with the next one.  Offsets are those of the text that its type id says, so both are
+    tried; where the peer refuses a pair it is left out."""
+    bad = 0
+    texts = [t.replace(b'\t', b' ') for t in texts]
+    use, theirs = [], []
+    for a, b in zip(texts[::2], texts[1::2]):
+        try:
+            theirs.append(tk.encode(to_str(a)[0], to_str(b)[0]))
+            use.append((a, b))
+        except BaseException as e:
+            if isinstance(e, KeyboardInterrupt):
+                raise
+    if not use:
+        return 0
+    try:
+        ours = peer.encode(exe, path, [a + b'\t' + b for a, b in use], '--pair')
+    except peer.Failed as e:
+        report('PAIRS REFUSED ' + str(e), None)
+        return 1
+    for (a, b), o, e in zip(use, ours, theirs):
+        starts = [to_str(a)[1], to_str(b)[1]]
+        offsets = [[starts[q or 0][x], starts[q or 0][y]] for (x, y), q in zip(e.offsets, e.sequence_ids)]
+        if o['ids'] != e.ids: what, x, y = 'ids', o['ids'], e.ids
+        elif o['type_ids'] != e.type_ids: what, x, y = 'type ids', o['type_ids'], e.type_ids
+        elif o['offsets'] != offsets and not lossy: what, x, y = 'offsets', o['offsets'], offsets
+        else: continue
+        bad += 1
+        if bad <= 3:
+            report(f'decode pair: {what} differ', a + b'\t' + b, x, y)
     return bad
 
 
