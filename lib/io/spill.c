@@ -11,15 +11,28 @@
  * waits for every transfer under way in it. */
 enum { FILES = 8 };
 
+/* What is given back at once.  A disk mounted with `discard` is told of it, and takes as
+ * long for 1 MiB as for 16: shuffling 16 GiB in 512 MiB of memory took 106 s with pieces
+ * of 1 MiB, 60 s when nothing was given back. */
+enum { REGION_BYTES = 16 << 20 };
+
+struct region {
+    uint64_t written;                   /* bytes that it holds */
+    uint16_t handed, released, punched; /* extents, of region_extents */
+};
+
 struct tsl_spill {
     const char *const *dirs;
     size_t ndirs, slot_bytes;
+    uint32_t region_extents;
     size_t nfiles;          /* a multiple of ndirs; file i is in folder i % ndirs */
     struct tsl_mutex lock;  /* guards all below */
     struct tsl_file *files; /* fd -1 until used */
-    uint32_t next;          /* first slot never used */
-    uint32_t *released;     /* first slots of extents to use again */
-    size_t nreleased, cap;
+    struct region *regions;
+    size_t nregions, regions_cap;
+    uint32_t *unused; /* regions whose space has been given back */
+    size_t nunused, unused_cap;
+    uint32_t open[TSL_SPILL_GROUPS]; /* 1 + the region that a group fills; 0: none */
     struct tsl_spill_stats stats;
 };
 
@@ -42,6 +55,8 @@ int tsl_spill_create(struct tsl_spill **out, const char *const *dirs, size_t ndi
     s->ndirs = ndirs;
     s->nfiles = nfiles;
     s->slot_bytes = slot_bytes;
+    size_t extents = REGION_BYTES / (slot_bytes * TSL_SPILL_EXTENT);
+    s->region_extents = extents < 1 ? 1 : (uint32_t)extents;
     s->files = files;
     tsl_mutex_init(&s->lock);
     *out = s;
@@ -56,53 +71,100 @@ void tsl_spill_destroy(struct tsl_spill *s)
         tsl_file_close(&s->files[i], NULL);
     tsl_mutex_fini(&s->lock);
     tsl_mem_free(s->files);
-    tsl_mem_free(s->released);
+    tsl_mem_free(s->regions);
+    tsl_mem_free(s->unused);
     tsl_mem_free(s);
 }
 
-/* Which file a slot lies in, and where. */
-static struct tsl_file *locate(struct tsl_spill *s, uint32_t slot, uint64_t *at)
+static uint32_t region_slots(const struct tsl_spill *s)
 {
-    uint64_t extent = slot / TSL_SPILL_EXTENT;
-    *at =
-        (extent / s->nfiles * TSL_SPILL_EXTENT + slot % TSL_SPILL_EXTENT) * s->slot_bytes;
-    return &s->files[extent % s->nfiles];
+    return s->region_extents * TSL_SPILL_EXTENT;
 }
 
-int tsl_spill_extent(struct tsl_spill *s, uint32_t *slot, struct tsl_err *err)
+/* Which file a slot lies in, and where. */
+static struct tsl_file *locate(const struct tsl_spill *s, uint32_t slot, uint64_t *at)
 {
+    uint64_t region = slot / region_slots(s);
+    *at = (region / s->nfiles * region_slots(s) + slot % region_slots(s)) * s->slot_bytes;
+    return &s->files[region % s->nfiles];
+}
+
+const char *tsl_spill_folder(const struct tsl_spill *s, uint32_t slot)
+{
+    return s->dirs[slot / region_slots(s) % s->ndirs];
+}
+
+/* Under the lock: a region that nobody uses. */
+static int new_region(struct tsl_spill *s, uint32_t *region, struct tsl_err *err)
+{
+    if (s->nunused) {
+        *region = s->unused[--s->nunused];
+        return 0;
+    }
+    if (s->nregions >= UINT32_MAX / region_slots(s))
+        return tsl_err_set(err, TSL_ENOMEM,
+                           "too many temporary blocks; use more memory (-m)");
+    size_t n = s->nregions + 1;
+    int rc = tsl_mem_grow(&s->regions, &s->regions_cap, n, sizeof *s->regions,
+                          "the temporary space", err);
+    /* room to remember its release is made here, where failing is still harmless */
+    if (rc == 0)
+        rc = tsl_mem_grow(&s->unused, &s->unused_cap, n, sizeof *s->unused,
+                          "the temporary space", err);
+    size_t file = s->nregions % s->nfiles;
+    if (rc == 0 && s->files[file].fd < 0)
+        rc = tsl_file_temp(&s->files[file], s->dirs[file % s->ndirs], true, err);
+    if (rc < 0)
+        return rc;
+    *region = (uint32_t)s->nregions++;
+    s->regions[*region] = (struct region){ 0 };
+    return 0;
+}
+
+int tsl_spill_extent(struct tsl_spill *s, uint32_t group, uint32_t *slot,
+                     struct tsl_err *err)
+{
+    uint32_t *open = &s->open[group % TSL_SPILL_GROUPS], region = 0;
     int rc = 0;
     tsl_mutex_lock(&s->lock);
-    if (s->nreleased) {
-        *slot = s->released[--s->nreleased];
-    } else if (s->next > UINT32_MAX - TSL_SPILL_EXTENT) {
-        rc = tsl_err_set(err, TSL_ENOMEM,
-                         "too many temporary blocks; use more memory (-m)");
-    } else {
-        uint64_t at;
-        struct tsl_file *f = locate(s, s->next, &at);
-        /* room to remember its release is made here, where failing is still harmless */
-        rc = tsl_mem_grow(&s->released, &s->cap, s->next / TSL_SPILL_EXTENT + 1,
-                          sizeof *s->released, "the temporary space", err);
-        if (rc == 0 && f->fd < 0)
-            rc = tsl_file_temp(f, s->dirs[(size_t)(f - s->files) % s->ndirs], true, err);
-        if (rc == 0) {
-            *slot = s->next;
-            s->next += TSL_SPILL_EXTENT;
-        }
+    if (*open == 0) {
+        rc = new_region(s, &region, err);
+        if (rc == 0)
+            *open = 1 + region;
+    }
+    if (rc == 0) {
+        region = *open - 1;
+        struct region *r = &s->regions[region];
+        *slot = (region * s->region_extents + r->handed++) * TSL_SPILL_EXTENT;
+        if (r->handed == s->region_extents)
+            *open = 0;
     }
     tsl_mutex_unlock(&s->lock);
     return rc;
 }
 
-void tsl_spill_release(struct tsl_spill *s, uint32_t slot, uint64_t written)
+void tsl_spill_release(struct tsl_spill *s, uint32_t slot)
 {
-    uint64_t at;
-    struct tsl_file *f = locate(s, slot, &at);
-    tsl_file_punch(f, at, (uint64_t)TSL_SPILL_EXTENT * s->slot_bytes);
+    uint32_t region = slot / region_slots(s);
+    uint64_t at, extent = (uint64_t)TSL_SPILL_EXTENT * s->slot_bytes;
+    struct tsl_file *f = locate(s, region * region_slots(s), &at);
     tsl_mutex_lock(&s->lock);
-    s->released[s->nreleased++] = slot;
-    s->stats.now -= written;
+    struct region *r = &s->regions[region], was = *r;
+    was.released = ++r->released;
+    if (was.released == was.handed) {
+        r->punched = was.handed;
+        r->written = 0;
+    }
+    tsl_mutex_unlock(&s->lock);
+    if (was.released < was.handed)
+        return;
+    tsl_file_punch(f, at + was.punched * extent, (was.handed - was.punched) * extent);
+    tsl_mutex_lock(&s->lock);
+    s->stats.now -= was.written;
+    if (was.handed == s->region_extents) {
+        s->regions[region] = (struct region){ 0 };
+        s->unused[s->nunused++] = region;
+    }
     tsl_mutex_unlock(&s->lock);
 }
 
@@ -124,6 +186,7 @@ int tsl_spill_writev(struct tsl_spill *s, uint32_t slot, struct iovec *v, int n,
     if (rc < 0)
         return rc;
     tsl_mutex_lock(&s->lock);
+    s->regions[slot / region_slots(s)].written += bytes;
     s->stats.written += bytes;
     s->stats.now += bytes;
     if (s->stats.peak < s->stats.now)

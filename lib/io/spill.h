@@ -1,9 +1,12 @@
 /* spill.h - anonymous temporary space in slots of one size, over one or several folders.
  *
  * Slots come in extents of TSL_SPILL_EXTENT neighbours, so that what is written one after
- * the other can be read back in one call; extents go round the folders, which fills them
- * evenly.  Files are made on first use, have no name, mode 0600, and vanish with the
- * process.  Space of an extent is given back as soon as it is released, and used again.
+ * the other can be read back in one call.  Extents come in regions of some megabytes, each
+ * for one group of users; regions go round the folders, which fills them evenly.  Files are
+ * made on first use, have no name, mode 0600, and vanish with the process.  Space goes back
+ * to the disk a region at a time, once all that was handed out of it is released, and is
+ * used again.
+ * Memory: 16 bytes a region.
  * Threads: any; a slot has one user at a time. */
 #ifndef TSL_SPILL_H
 #define TSL_SPILL_H
@@ -13,7 +16,7 @@
 
 #include "base/err.h"
 
-enum { TSL_SPILL_EXTENT = 16 };
+enum { TSL_SPILL_EXTENT = 16, TSL_SPILL_GROUPS = 256 };
 
 struct iovec;
 struct tsl_spill;
@@ -24,11 +27,15 @@ int tsl_spill_create(struct tsl_spill **s, const char *const *dirs, size_t ndirs
 /* NULL is fine. */
 void tsl_spill_destroy(struct tsl_spill *s);
 
-/* The first slot of an extent that nobody uses, in *slot.  0, TSL_EIO or TSL_ENOMEM. */
-int tsl_spill_extent(struct tsl_spill *s, uint32_t *slot, struct tsl_err *err);
-/* Gives the extent's space back.  slot: its first one; written: bytes written to it in
- * all. */
-void tsl_spill_release(struct tsl_spill *s, uint32_t slot, uint64_t written);
+/* The first slot of an extent that nobody uses, in *slot.  group: who is released at about
+ * the same time has the same, modulo TSL_SPILL_GROUPS.  0, TSL_EIO or TSL_ENOMEM. */
+int tsl_spill_extent(struct tsl_spill *s, uint32_t group, uint32_t *slot,
+                     struct tsl_err *err);
+/* The extent, slot being its first one, is not needed any more. */
+void tsl_spill_release(struct tsl_spill *s, uint32_t slot);
+
+/* The folder that a slot lies in. */
+const char *tsl_spill_folder(const struct tsl_spill *s, uint32_t slot);
 
 /* n: bytes, a multiple of 4096 up to slot_bytes; p: aligned to 4096.  0 or TSL_EIO. */
 int tsl_spill_write(struct tsl_spill *s, uint32_t slot, const void *p, size_t n,

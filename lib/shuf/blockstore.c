@@ -144,7 +144,7 @@ static int next_slot(struct tsl_store *s, struct tsl_blocklist *l, uint32_t *slo
         int rc = tsl_mem_grow(&l->extents, &l->extents_cap, l->nextents + 1,
                               sizeof *l->extents, "the block table", err);
         if (rc == 0)
-            rc = tsl_spill_extent(s->spill, &l->slot, err);
+            rc = tsl_spill_extent(s->spill, l->group, &l->slot, err);
         if (rc < 0)
             return rc;
         l->extents[l->nextents++] =
@@ -347,42 +347,29 @@ static int write_job(struct tsl_store *s, struct writer *writer,
     return rc == 0 ? write_run(s, writer, &r, err) : rc;
 }
 
+static void note_temp(struct tsl_store *s)
+{
+    if (s->o.progress)
+        atomic_store(&s->o.progress->temp_bytes, tsl_spill_stats(s->spill).now);
+}
+
 /* Under the lock: a job's blocks are on the disk. */
 static void job_done(struct tsl_store *s, const struct write_job *job,
                      const uint16_t *pages)
 {
     struct tsl_blocklist *l = job->list;
-    uint32_t sum = 0;
-    for (size_t i = 0; i < job->n; i++) {
+    for (size_t i = 0; i < job->n; i++)
         l->v[job->index + i] =
             (struct tsl_block){ job->slot + (uint32_t)i, pages[i], ON_DISK };
-        sum += pages[i];
-    }
-    for (size_t i = l->nextents; i-- > 0;)
-        if (job->slot - l->extents[i].first < TSL_SPILL_EXTENT) {
-            l->extents[i].pages += sum;
-            break;
-        }
     s->spilled += job->n;
-    if (s->o.progress)
-        atomic_fetch_add(&s->o.progress->temp_bytes, (uint64_t)sum * PAGE);
-}
-
-/* The disk space of extents that are released, or that go with their files. */
-static void uncount(struct tsl_store *s, const struct tsl_extent_use *extents, size_t n)
-{
-    uint64_t pages = 0;
-    for (size_t i = 0; i < n; i++)
-        pages += extents[i].pages;
-    if (s->o.progress)
-        atomic_fetch_sub(&s->o.progress->temp_bytes, pages * PAGE);
+    note_temp(s);
 }
 
 static void give_back(struct tsl_store *s, const struct tsl_extent_use *extents, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        tsl_spill_release(s->spill, extents[i].first, (uint64_t)extents[i].pages * PAGE);
-    uncount(s, extents, n);
+        tsl_spill_release(s->spill, extents[i].first);
+    note_temp(s);
 }
 
 /* Under the lock: extents, taken over, for the writers to release.  false: no memory. */
@@ -577,7 +564,6 @@ void tsl_store_destroy(struct tsl_store *s)
     while (s->releases) {
         struct release *r = s->releases;
         s->releases = r->next;
-        uncount(s, r->extents, r->n);
         tsl_mem_free(r->extents);
         tsl_mem_free(r);
     }
@@ -587,6 +573,8 @@ void tsl_store_destroy(struct tsl_store *s)
         free_unpacker(u);
     }
     tsl_spill_destroy(s->spill);
+    if (s->o.progress)
+        atomic_store(&s->o.progress->temp_bytes, 0);
     tsl_pages_unmap(s->arena, s->arena_bytes);
     tsl_pages_unmap(s->idle, s->nchunks * sizeof *s->idle);
     tsl_mem_free(s->jobs);
@@ -769,7 +757,7 @@ static int check_block(struct tsl_store *s, uint8_t *chunk, const struct tsl_blo
         return tsl_err_set(err, TSL_EIO,
                            "%s: temporary block %u came back other than it was written: "
                            "the disk or the memory is faulty",
-                           s->o.dirs[b->where / TSL_SPILL_EXTENT % s->o.ndirs], b->where);
+                           tsl_spill_folder(s->spill, b->where), b->where);
     return h.packed_bytes ? unpack_chunk(s, chunk, &h, err) : 0;
 }
 

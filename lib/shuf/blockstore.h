@@ -34,12 +34,13 @@ struct tsl_block {
 struct tsl_blocklist {
     struct tsl_block *v;
     size_t n, cap;
+    uint32_t group;        /* of the temporary space: loaded at about the same time */
     size_t in_memory;      /* blocks before it are on disk or on their way */
     uint32_t slot, nslots; /* of the current extent: next, left */
     struct tsl_extent_use {
-        size_t block;          /* the first of the list's blocks that has a slot in it */
-        uint32_t first, pages; /* slot; 4096-byte pages written */
-        uint16_t live;         /* blocks with a slot in it that are still to be loaded */
+        size_t block;   /* the first of the list's blocks that has a slot in it */
+        uint32_t first; /* slot */
+        uint16_t live;  /* blocks with a slot in it that are still to be loaded */
         bool released;
     } * extents; /* all of this list's, in the order of their blocks */
     size_t nextents, extents_cap;

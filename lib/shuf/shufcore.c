@@ -5,6 +5,11 @@
 
 #include "base/mem.h"
 
+/* Buckets with so many first bits in common are read one after another, and share regions
+ * of the temporary space: it is given back in steps of 1/128 of the rows.  Group 0 is the
+ * long rows'. */
+enum { GROUP_BITS = 7 };
+
 /* 1 << log_n empty buckets that stay where they are until fini: the store's threads hold
  * on to their lists. */
 static struct tsl_bucket *new_group(struct tsl_shufcore *c, unsigned log_n,
@@ -20,6 +25,7 @@ static struct tsl_bucket *new_group(struct tsl_shufcore *c, unsigned log_n,
     for (size_t i = 0; i < n; i++) {
         b[i].bits = bits + log_n;
         b[i].prefix = prefix | (b[i].bits ? (uint64_t)i << (64 - b[i].bits) : 0);
+        b[i].blocks.group = 1 + (uint32_t)(b[i].prefix >> (64 - GROUP_BITS));
     }
     c->groups[c->ngroups++] = (struct tsl_bucket_group){ b, n };
     return b;

@@ -100,22 +100,10 @@ static void note_temp(struct tsl_wordcount *wc)
                               memory_order_relaxed);
 }
 
-static uint64_t written_to(const struct run *r, size_t extent)
-{
-    uint64_t first = (uint64_t)extent * TSL_SPILL_EXTENT, n = r->nblocks - first;
-    if (n > TSL_SPILL_EXTENT)
-        return (uint64_t)TSL_SPILL_EXTENT * SLOT;
-    return (n - 1) * SLOT + r->last_bytes;
-}
-
 static void run_release(struct tsl_wordcount *wc, struct run *r, size_t nextents)
 {
     for (; r->released < nextents; r->released++)
-        if ((uint64_t)r->released * TSL_SPILL_EXTENT < r->nblocks)
-            tsl_spill_release(wc->spill, r->extents[r->released],
-                              written_to(r, r->released));
-        else
-            tsl_spill_release(wc->spill, r->extents[r->released], 0);
+        tsl_spill_release(wc->spill, r->extents[r->released]);
     note_temp(wc);
 }
 
@@ -154,7 +142,8 @@ static int write_block(struct tsl_wordcount *wc, struct run_writer *o, bool last
         rc = tsl_mem_grow(&r->extents, &r->cap, r->nextents + 1, sizeof *r->extents,
                           "the temporary space", err);
         if (rc == 0)
-            rc = tsl_spill_extent(wc->spill, &r->extents[r->nextents], err);
+            rc = tsl_spill_extent(wc->spill, (uint32_t)r->serial,
+                                  &r->extents[r->nextents], err);
         if (rc == 0)
             r->nextents++;
     }
@@ -351,7 +340,7 @@ static int came_back_other(const struct tsl_wordcount *wc, const struct run *r,
                            uint64_t block, struct tsl_err *err)
 {
     uint32_t slot = slot_of(r, block);
-    const char *dir = wc->o.dirs[slot / TSL_SPILL_EXTENT % wc->o.ndirs];
+    const char *dir = tsl_spill_folder(wc->spill, slot);
     return tsl_err_set(err, TSL_EIO,
                        "%s: temporary block %u came back other than it was written: the "
                        "disk or the memory is faulty",

@@ -27,6 +27,7 @@ struct block {
 struct lot {
     struct block *blocks;
     size_t nblocks, cap;
+    uint32_t group;  /* of the temporary space */
     uint32_t extent; /* where the next slot is */
     uint32_t nslots; /* used so far */
     uint64_t words, symbols;
@@ -90,8 +91,7 @@ static void drop_block(struct tsl_wordstore *s, struct block *b)
         drop_page(s, b->mem);
         s->held--;
     } else if (b->used && b->slot % TSL_SPILL_EXTENT == TSL_SPILL_EXTENT - 1) {
-        tsl_spill_release(s->spill, b->slot - (TSL_SPILL_EXTENT - 1),
-                          (uint64_t)TSL_SPILL_EXTENT * BLOCK);
+        tsl_spill_release(s->spill, b->slot - (TSL_SPILL_EXTENT - 1));
     }
     b->mem = NULL;
     b->used = 0;
@@ -101,9 +101,8 @@ static void drop_lot(struct tsl_wordstore *s, struct lot *l)
 {
     for (size_t i = 0; i < l->nblocks; i++)
         drop_block(s, &l->blocks[i]);
-    uint32_t rest = l->nslots % TSL_SPILL_EXTENT;
-    if (rest)
-        tsl_spill_release(s->spill, l->extent, (uint64_t)rest * BLOCK);
+    if (l->nslots % TSL_SPILL_EXTENT)
+        tsl_spill_release(s->spill, l->extent);
     tsl_mem_free(l->blocks);
     *l = (struct lot){ 0 };
 }
@@ -140,7 +139,7 @@ static int put_block(struct tsl_wordstore *s, struct tsl_err *err)
         memset(s->out + s->out_len, 0, BLOCK - s->out_len);
         tsl_store64(s->out, tsl_hash64(s->out + HEAD, BLOCK - HEAD, l->nblocks));
         if (l->nslots % TSL_SPILL_EXTENT == 0)
-            rc = tsl_spill_extent(s->spill, &l->extent, err);
+            rc = tsl_spill_extent(s->spill, l->group, &l->extent, err);
         b.slot = l->extent + l->nslots % TSL_SPILL_EXTENT;
         if (rc == 0)
             l->nslots++;
@@ -215,7 +214,7 @@ int tsl_wordstore_turn(struct tsl_wordstore *s, struct tsl_err *err)
         return rc;
     drop_lot(s, &s->old);
     s->old = s->fresh;
-    s->fresh = (struct lot){ 0 };
+    s->fresh = (struct lot){ .group = s->old.group ^ 1 };
     tsl_wordstore_rewind(s, false);
     return 0;
 }
@@ -247,7 +246,7 @@ static int load_block(struct tsl_wordstore *s, struct tsl_err *err)
         if (rc < 0)
             return rc;
         if (tsl_load64(s->page) != tsl_hash64(s->page + HEAD, BLOCK - HEAD, s->next)) {
-            const char *dir = s->o.dirs[b->slot / TSL_SPILL_EXTENT % s->o.ndirs];
+            const char *dir = tsl_spill_folder(s->spill, b->slot);
             return tsl_err_set(err, TSL_EIO,
                                "%s: temporary block %u came back other than it was "
                                "written: the disk or the memory is faulty",

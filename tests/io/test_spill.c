@@ -7,11 +7,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "io/file.h"
 #include "io/spill.h"
 #include "support/fault.h"
 #include "support/gendata.h"
 
-enum { SLOT = 8192, PAGE = 4096, EXTENTS = 40 };
+/* BIG slots make regions of REGION extents. */
+enum { SLOT = 8192, PAGE = 4096, EXTENTS = 40, BIG = 64 << 10, REGION = 16 };
 
 static const char *const here[] = { "." };
 
@@ -41,7 +43,7 @@ static void slots_hold_what_was_written(void **state)
     (void)state;
     assert_ok(tsl_spill_create(&s, here, 1, SLOT, &err), &err);
     for (int e = 0; e < EXTENTS; e++) {
-        assert_ok(tsl_spill_extent(s, &first[e], &err), &err);
+        assert_ok(tsl_spill_extent(s, 0, &first[e], &err), &err);
         for (int k = 0; k < e; k++) /* nobody else's */
             assert_true(first[e] >= first[k] + TSL_SPILL_EXTENT ||
                         first[k] >= first[e] + TSL_SPILL_EXTENT);
@@ -85,7 +87,7 @@ static void a_slot_may_be_filled_in_part(void **state)
     uint32_t slot;
     (void)state;
     assert_ok(tsl_spill_create(&s, here, 1, SLOT, &err), &err);
-    assert_ok(tsl_spill_extent(s, &slot, &err), &err);
+    assert_ok(tsl_spill_extent(s, 0, &slot, &err), &err);
     fill_slot(p, 1);
     assert_ok(tsl_spill_write(s, slot + 3, p, PAGE, &err), &err);
     struct iovec v = { q, PAGE };
@@ -120,6 +122,7 @@ static void folders_are_filled_evenly(void **state)
     struct tsl_err err = { 0 };
     struct tsl_spill *s = NULL;
     uint8_t *p = pages(SLOT);
+    uint32_t slot[12];
     (void)state;
     for (int i = 0; i < 3; i++)
         assert_int_equal(mkdir(dirs[i], 0700), 0);
@@ -127,10 +130,10 @@ static void folders_are_filled_evenly(void **state)
     assert_int_equal(count_open_files("-folder"), 0); /* made on first use */
     memset(p, 1, SLOT);
     for (unsigned e = 0; e < 12; e++) {
-        uint32_t slot;
-        assert_ok(tsl_spill_extent(s, &slot, &err), &err);
+        assert_ok(tsl_spill_extent(s, e, &slot[e], &err), &err);
+        assert_string_equal(tsl_spill_folder(s, slot[e]), dirs[e % 3]);
         for (uint32_t i = 0; i < TSL_SPILL_EXTENT; i++)
-            assert_ok(tsl_spill_write(s, slot + i, p, SLOT, &err), &err);
+            assert_ok(tsl_spill_write(s, slot[e] + i, p, SLOT, &err), &err);
         /* two files in each of three folders */
         assert_int_equal(count_open_files("-folder"), e < 5 ? e + 1 : 6);
         assert_int_equal(count_open_files(dirs[e % 3]), e < 3 ? 1 : 2);
@@ -143,7 +146,7 @@ static void folders_are_filled_evenly(void **state)
         if (len < 0 || (to[len] = '\0', !strstr(to, "-folder")))
             continue;
         assert_int_equal(fstat(fd, &st), 0);
-        assert_int_equal(st.st_size, 2 * TSL_SPILL_EXTENT * SLOT);
+        assert_int_equal(st.st_size, (slot[1] - slot[0] + TSL_SPILL_EXTENT) * SLOT);
         assert_int_equal(st.st_mode & 0777, 0600);
         assert_int_equal(st.st_nlink, 0);
     }
@@ -152,31 +155,94 @@ static void folders_are_filled_evenly(void **state)
     free(p);
 }
 
-static void released_extents_are_used_again(void **state)
+/* 512-byte blocks that the open files of this folder hold; they have no names. */
+static uint64_t blocks_held(void)
+{
+    uint64_t n = 0;
+    for (int fd = 3; fd < 100; fd++) {
+        struct stat st;
+        if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0)
+            n += (uint64_t)st.st_blocks;
+    }
+    return n;
+}
+
+static bool punches_holes(void)
+{
+    struct tsl_file f = TSL_FILE_INIT;
+    struct tsl_err err = { 0 };
+    uint8_t *p = pages(BIG);
+    uint64_t before = blocks_held();
+    memset(p, 1, BIG);
+    assert_ok(tsl_file_temp(&f, ".", false, &err), &err);
+    assert_ok(tsl_file_write(&f, p, BIG, &err), &err);
+    tsl_file_punch(&f, 0, BIG);
+    uint64_t after = blocks_held();
+    tsl_file_close(&f, NULL);
+    free(p);
+    return after == before;
+}
+
+/* Two groups in turn, each of which is released as a whole, in some order. */
+static void released_space_goes_back_and_is_used_again(void **state)
 {
     struct tsl_err err = { 0 };
     struct tsl_spill *s = NULL;
-    uint8_t *p = pages(SLOT);
-    uint32_t slot[EXTENTS];
+    uint8_t *p = pages(BIG);
+    uint32_t slot[2][EXTENTS];
+    uint32_t most = 0;
     (void)state;
-    memset(p, 1, SLOT);
-    assert_ok(tsl_spill_create(&s, here, 1, SLOT, &err), &err);
-    for (int round = 0; round < 5; round++) {
-        uint32_t most = 0;
-        for (int e = 0; e < EXTENTS; e++) {
-            assert_ok(tsl_spill_extent(s, &slot[e], &err), &err);
-            assert_ok(tsl_spill_write(s, slot[e], p, SLOT, &err), &err);
-            most = slot[e] > most ? slot[e] : most;
+    memset(p, 1, BIG);
+    bool holes = punches_holes();
+    uint64_t before = blocks_held();
+    assert_ok(tsl_spill_create(&s, here, 1, BIG, &err), &err);
+    for (unsigned round = 0; round < 6; round++) {
+        for (unsigned e = 0; e < EXTENTS; e++)
+            for (unsigned g = 0; g < 2; g++) {
+                uint32_t *at = &slot[g][e];
+                assert_ok(tsl_spill_extent(s, g, at, &err), &err);
+                assert_ok(tsl_spill_write(s, *at, p, BIG, &err), &err);
+                most = *at > most ? *at : most;
+            }
+        assert_true(tsl_spill_stats(s).now == (uint64_t)2 * EXTENTS * BIG);
+        for (unsigned g = 0; g < 2; g++) {
+            for (unsigned e = 0; e < EXTENTS; e++)
+                tsl_spill_release(s, slot[g][(e * 7) % EXTENTS]);
+            assert_true(tsl_spill_stats(s).now == (uint64_t)(1 - g) * EXTENTS * BIG);
         }
-        assert_int_equal(most, (EXTENTS - 1) * TSL_SPILL_EXTENT);
-        assert_true(tsl_spill_stats(s).now == (uint64_t)EXTENTS * SLOT);
-        for (int e = 0; e < EXTENTS; e++)
-            tsl_spill_release(s, slot[(e * 7) % EXTENTS], SLOT);
+        assert_true(!holes || blocks_held() == before);
     }
+    /* each group's last region goes on where it was: two more than are filled */
+    assert_true(most < (2 * EXTENTS + 4 * REGION) * TSL_SPILL_EXTENT);
     struct tsl_spill_stats st = tsl_spill_stats(s);
-    assert_true(st.written == (uint64_t)5 * EXTENTS * SLOT);
-    assert_true(st.now == 0);
-    assert_true(st.peak == (uint64_t)EXTENTS * SLOT);
+    assert_true(st.written == (uint64_t)6 * 2 * EXTENTS * BIG);
+    assert_true(st.peak == (uint64_t)2 * EXTENTS * BIG);
+    tsl_spill_destroy(s);
+    free(p);
+}
+
+static void a_region_goes_back_when_all_of_it_is_released(void **state)
+{
+    struct tsl_err err = { 0 };
+    struct tsl_spill *s = NULL;
+    uint8_t *p = pages(BIG);
+    uint32_t slot[REGION + 1];
+    (void)state;
+    memset(p, 1, BIG);
+    assert_ok(tsl_spill_create(&s, here, 1, BIG, &err), &err);
+    for (int e = 0; e <= REGION; e++) {
+        assert_ok(tsl_spill_extent(s, 0, &slot[e], &err), &err);
+        assert_ok(tsl_spill_write(s, slot[e], p, BIG, &err), &err);
+    }
+    for (int e = REGION; e-- > 1;)
+        tsl_spill_release(s, slot[e]);
+    assert_true(tsl_spill_stats(s).now == (uint64_t)(REGION + 1) * BIG);
+    tsl_spill_release(s, slot[0]);
+    assert_true(tsl_spill_stats(s).now == BIG);
+    struct iovec v = { p, BIG }; /* the next one's is still there */
+    memset(p, 0, BIG);
+    assert_ok(tsl_spill_read(s, slot[REGION], &v, 1, &err), &err);
+    assert_int_equal(p[0], 1);
     tsl_spill_destroy(s);
     free(p);
 }
@@ -192,7 +258,7 @@ static void a_full_disk_is_told_with_its_folder(void **state)
     assert_int_equal(mkdir("temp folder", 0700), 0);
     static const char *const dirs[] = { "temp folder" };
     assert_ok(tsl_spill_create(&s, dirs, 1, SLOT, &err), &err);
-    assert_ok(tsl_spill_extent(s, &slot, &err), &err);
+    assert_ok(tsl_spill_extent(s, 0, &slot, &err), &err);
     fault_arm(1, "pwritev write");
     int rc = tsl_spill_write(s, slot, p, SLOT, &err);
     assert_non_null(fault_disarm());
@@ -211,7 +277,7 @@ static void a_folder_that_is_missing_is_told(void **state)
     uint32_t slot;
     (void)state;
     assert_ok(tsl_spill_create(&s, dirs, 1, SLOT, &err), &err);
-    assert_err(tsl_spill_extent(s, &slot, &err), TSL_EIO, &err, "nodir");
+    assert_err(tsl_spill_extent(s, 0, &slot, &err), TSL_EIO, &err, "nodir");
     tsl_spill_destroy(s);
     tsl_spill_destroy(NULL);
 }
@@ -228,7 +294,7 @@ static void any_failure_is_told(void **state)
         fault_arm(nth, NULL);
         int rc = tsl_spill_create(&s, here, 1, SLOT, &err);
         for (int e = 0; e < 20 && rc == 0; e++) {
-            rc = tsl_spill_extent(s, &slot, &err);
+            rc = tsl_spill_extent(s, 0, &slot, &err);
             if (rc == 0)
                 rc = tsl_spill_write(s, slot, p, SLOT, &err);
             struct iovec v = { p, SLOT };
@@ -264,7 +330,8 @@ int main(void)
         TEST(slots_hold_what_was_written),
         TEST(a_slot_may_be_filled_in_part),
         TEST(folders_are_filled_evenly),
-        TEST(released_extents_are_used_again),
+        TEST(released_space_goes_back_and_is_used_again),
+        TEST(a_region_goes_back_when_all_of_it_is_released),
         TEST(a_full_disk_is_told_with_its_folder),
         TEST(a_folder_that_is_missing_is_told),
         TEST(any_failure_is_told),
