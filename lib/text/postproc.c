@@ -462,17 +462,18 @@ static size_t made_left(const struct tsl_tokens *t, const uint8_t *marks, size_t
     return t->n - i;
 }
 
-/* What there is of t, the first or (second) the second text, to be cut: see
- * tsl_postproc_wrap.  A text that is not to be cut at all is there as a whole. */
-static struct tsl_tokens made(const struct tsl_tokens *t, bool second,
+/* What there is of t, the first text or (first: that one) the second, to be cut: see
+ * tsl_postproc_wrap.  A text that is not to be cut at all is there as a whole, but for a
+ * second behind an empty first. */
+static struct tsl_tokens made(const struct tsl_tokens *t, const struct tsl_tokens *first,
                               const struct tsl_postproc_opts *o)
 {
     static const struct tsl_tokens none = { .n = 0 };
     struct tsl_tokens v = t ? *t : none;
     const uint8_t *marks = v.want & TSL_WANT_MARKS ? v.marks : NULL;
     if (!o->truncation || o->one_piece || v.n <= o->truncation->max_length ||
-        o->truncation->strategy ==
-            (second ? TSL_TRUNCATE_ONLY_FIRST : TSL_TRUNCATE_ONLY_SECOND))
+        (!first && o->truncation->strategy == TSL_TRUNCATE_ONLY_SECOND) ||
+        (first && first->n && o->truncation->strategy == TSL_TRUNCATE_ONLY_FIRST))
         return v;
     if (!o->truncation->left) {
         v.n = made_right(t, marks, o->truncation->max_length);
@@ -512,7 +513,7 @@ int tsl_postproc_wrap(const struct tsl_postproc *p, const struct tsl_tokens *a,
                       struct tsl_err *err)
 {
     const struct tsl_postproc_list *l = &p->lists[b != NULL][!o->plain];
-    const struct tsl_tokens texts[2] = { made(a, false, o), made(b, true, o) };
+    const struct tsl_tokens texts[2] = { made(a, NULL, o), made(b, a, o) };
     size_t keep[2] = { texts[0].n, texts[1].n }, n = l->nids, pad = 0;
     int rc = plan(p, o, keep, b, err);
     if (rc < 0)
@@ -741,7 +742,7 @@ int tsl_postproc_tree(const struct tsl_postproc *p, const struct tsl_tokens *a,
                       struct tsl_encoding *out, struct tsl_err *err)
 {
     const struct tsl_postproc_list *l = &p->lists[b != NULL][!o->plain];
-    const struct tsl_tokens texts[2] = { made(a, false, o), made(b, true, o) };
+    const struct tsl_tokens texts[2] = { made(a, NULL, o), made(b, a, o) };
     size_t keep[2] = { texts[0].n, texts[1].n }, budget = TREE_MAX;
     struct tsl_encoding all = { .n = 0 };
     int rc = plan(p, o, keep, b, err);

@@ -521,7 +521,8 @@ static int add_other(const struct rewrite *r, struct class *c, const char *befor
     return rc < 0 ? rc : add_both(r, &c->others, before, t, behind);
 }
 
-/* The class as an expression. */
+/* The class as an expression.  A character that two of its parts have is tried once: else
+ * what is repeated takes time that doubles with each. */
 static int add_class(const struct rewrite *r, struct text *to, const struct class *c)
 {
     int rc;
@@ -529,7 +530,7 @@ static int add_class(const struct rewrite *r, struct text *to, const struct clas
         return refuse(r, "an empty class");
     if (!c->others.n)
         return add_both(r, to, c->negated ? "[^" : "[", &c->members, "]");
-    rc = add_text(r, to, c->negated ? "(?:(?!" : "(?:");
+    rc = add_text(r, to, c->negated ? "(?:(?!" : "(?>");
     if (rc == 0 && c->members.n)
         rc = add_both(r, to, "[", &c->members, "]|");
     return rc < 0 ? rc : add_both(r, to, "", &c->others, c->negated ? ")(?s:.))" : ")");
@@ -600,24 +601,55 @@ static int class_in_class(struct rewrite *r, struct class *c, unsigned depth)
     return rc;
 }
 
-/* What stands between "[" or "&&" and the next "&&" or "]". */
-static int class_part(struct rewrite *r, struct class *c, unsigned depth)
+/* The members before a "-", as far as it asks: one that may begin a range, or the begin of
+ * a range and its "-". */
+enum before { OTHER, ONE, RANGE };
+
+/* The "-" at r->p: a range, or a member, which must be none where the class becomes a part
+ * of another one. */
+static int class_hyphen(struct rewrite *r, struct class *c, enum before *before)
+{
+    ptrdiff_t left = r->end - r->p;
+    bool set = left > 2 && r->p[1] == '\\' && strchr("pPsSwWhHdD", r->p[2]);
+    bool ends =
+        left < 2 || r->p[1] == ']' || (left > 2 && r->p[1] == '&' && r->p[2] == '&');
+    bool range = *before == ONE && !ends && !set;
+    if (range && r->p[1] == '[')
+        return refuse(r, "a range that ends with a class");
+    *before = range ? RANGE : *before == RANGE ? OTHER : ONE;
+    r->p++;
+    return add_text(r, &c->members, range ? "-" : "\\-");
+}
+
+/* What stands between "[" or "&&" and the next "&&" or "]"; before: what there is already. */
+static int class_part(struct rewrite *r, struct class *c, enum before before,
+                      unsigned depth)
 {
     int rc = 0;
     while (rc == 0 && r->p < r->end && *r->p != ']') {
         bool two = r->end - r->p > 1;
+        enum before after = before == RANGE ? OTHER : ONE;
         if (two && r->p[0] == '&' && r->p[1] == '&')
             break;
+        if (*r->p == '-') {
+            rc = class_hyphen(r, c, &before);
+            continue;
+        }
         if (*r->p == '\\') {
+            if (two && strchr("pPsSwWhHdD", r->p[1]))
+                after = OTHER;
             rc = class_escape(r, c);
         } else if (two && r->p[0] == '[' && r->p[1] == ':') {
+            after = OTHER;
             rc = class_posix(r, c);
         } else if (*r->p == '[') {
+            after = OTHER;
             rc = class_in_class(r, c, depth);
         } else {
             rc = add(r, &c->members, r->p, 1);
             r->p++;
         }
+        before = after;
     }
     return rc;
 }
@@ -631,6 +663,7 @@ static int class_side(const struct rewrite *r, struct class *c)
 /* From "[" to its "]". */
 static int read_class(struct rewrite *r, struct class *c, unsigned depth)
 {
+    enum before before = OTHER;
     int rc = 0;
     r->p++;
     if (r->p < r->end && *r->p == '^') {
@@ -640,9 +673,10 @@ static int read_class(struct rewrite *r, struct class *c, unsigned depth)
     if (r->p < r->end && *r->p == ']') {
         rc = add_text(r, &c->members, "\\]"); /* first, it is a member */
         r->p++;
+        before = ONE;
     }
     if (rc == 0)
-        rc = class_part(r, c, depth);
+        rc = class_part(r, c, before, depth);
     /* A&&B&&C: (?:(?=B)(?=C)A) */
     struct text all = { 0 };
     bool more = false;
@@ -650,7 +684,7 @@ static int read_class(struct rewrite *r, struct class *c, unsigned depth)
         struct class part = { .negated = false };
         more = true;
         r->p += 2;
-        rc = class_part(r, &part, depth);
+        rc = class_part(r, &part, OTHER, depth);
         if (rc == 0)
             rc = class_side(r, &part);
         if (rc == 0)

@@ -149,6 +149,10 @@ the_odd_token_is_of_the_text_that_is_longer_when_tokenizing_stops(void **state)
     assert_wraps(&p, &a, &b, &o, "11 12 27/1 28/1 29/1");
     a.marks[7] = 0; /* from the end: five tokens are there within a word */
     assert_wraps(&p, &a, &b, &o, "10 11 12 28/1 29/1");
+    /* behind an empty text the second stops, whichever is to be cut */
+    cut = (struct tsl_truncation){ .max_length = 5, .strategy = TSL_TRUNCATE_ONLY_FIRST };
+    a.n = 0;
+    assert_wraps(&p, &a, &b, &o, "21/1 22/1 23/1 24/1 25/1");
     tsl_tokens_fini(&a);
     tsl_tokens_fini(&b);
     tsl_postproc_fini(&p);

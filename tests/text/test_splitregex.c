@@ -112,6 +112,19 @@ static void classes_are_negated_and_intersected(void **state)
     assert_matches("[a[^&&b]]", "b", "0-1 ");
 }
 
+static void a_hyphen_that_is_no_range_stays_none_in_another_class(void **state)
+{
+    (void)state;
+    assert_matches("[[a-]z]", "bz-a", "1-2 2-3 3-4 ");
+    assert_matches("[a[-z]]", "bz-a", "1-2 2-3 3-4 ");
+    assert_matches("[\\p{L}-]+", "a-b,", "0-3 ");
+    assert_matches("[a-c-e]", "bd-", "0-1 2-3 ");
+    assert_matches("[+--]", "+,-.", "0-1 1-2 2-3 ");
+    assert_matches("[]-a]", "^]b", "0-1 1-2 ");
+    assert_matches("[\\x41-\\x43]+", "ABCD", "0-3 ");
+    assert_refused("[a-[z]]", "ends with a class");
+}
+
 static void a_cluster_is_that_of_unicode_16(void **state)
 {
     (void)state;
@@ -209,6 +222,14 @@ static void a_pattern_of_many_classes_within_classes_is_refused(void **state)
     free(deep);
 }
 
+static void parts_of_a_class_that_overlap_take_no_more_steps(void **state)
+{
+    (void)state;
+    assert_matches("[\\w\\H]*!",
+                   "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz?",
+                   "");
+}
+
 static void too_many_steps_are_an_error_and_no_hang(void **state)
 {
     struct tsl_err err = { 0 };
@@ -258,6 +279,7 @@ int main(void)
         TEST(classes_are_those_of_oniguruma),
         TEST(a_class_within_a_class_is_a_part_of_it),
         TEST(classes_are_negated_and_intersected),
+        TEST(a_hyphen_that_is_no_range_stays_none_in_another_class),
         TEST(a_cluster_is_that_of_unicode_16),
         TEST(properties_are_those_of_unicode_16_without_extensions),
         TEST(categories_and_scripts_know_what_unicode_15_and_16_added),
@@ -265,6 +287,7 @@ int main(void)
         TEST(what_is_no_pattern_is_refused_with_its_text),
         TEST(what_would_mean_something_else_is_refused),
         TEST(a_pattern_of_many_classes_within_classes_is_refused),
+        TEST(parts_of_a_class_that_overlap_take_no_more_steps),
         TEST(too_many_steps_are_an_error_and_no_hang),
         TEST(a_long_match_does_not_depend_on_the_stack),
     };
