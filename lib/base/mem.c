@@ -200,6 +200,16 @@ void tsl_pages_want(const void *p, size_t bytes)
 #endif
 }
 
+void tsl_pages_want_to_fill(void *p, size_t bytes)
+{
+#ifdef __linux__
+    enum { POPULATE_WRITE = 23 }; /* as POPULATE_READ */
+    (void)madvise(p, bytes, POPULATE_WRITE);
+#else
+    (void)p, (void)bytes;
+#endif
+}
+
 void tsl_pages_want_huge(void *p, size_t bytes)
 {
 #ifdef MADV_HUGEPAGE

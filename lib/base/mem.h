@@ -71,6 +71,10 @@ void tsl_pages_drop(void *p, size_t bytes);
  * fault each, where the system can. */
 void tsl_pages_want(const void *p, size_t bytes);
 
+/* All of [p, p + bytes), whole pages, is going to be filled: they are had in one call, where the
+ * system can. */
+void tsl_pages_want_to_fill(void *p, size_t bytes);
+
 /* Asks for large pages: fewer faults and TLB misses where all of it will be touched. */
 void tsl_pages_want_huge(void *p, size_t bytes);
 

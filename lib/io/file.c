@@ -388,6 +388,24 @@ int tsl_file_reserve(const struct tsl_file *f, uint64_t at, uint64_t n,
     return rc == 0 ? 0 : tsl_err_sys(err, rc, "%s", f->name);
 }
 
+/* TMPFS_MAGIC, RAMFS_MAGIC */
+static bool in_memory(const struct statfs *s)
+{
+    return (unsigned long)s->f_type == 0x01021994 ||
+           (unsigned long)s->f_type == 0x858458f6;
+}
+
+void tsl_file_expect(const struct tsl_file *f, uint64_t at, uint64_t n)
+{
+#ifdef FALLOC_FL_KEEP_SIZE
+    struct statfs s;
+    if (f->regular && n && fstatfs(f->fd, &s) == 0 && in_memory(&s))
+        (void)fallocate(f->fd, FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)n);
+#else
+    (void)f, (void)at, (void)n;
+#endif
+}
+
 int tsl_file_unchanged(const struct tsl_file *f, struct tsl_err *err)
 {
     struct stat st;
@@ -499,9 +517,7 @@ uint64_t tsl_file_free_bytes(const char *dir)
 bool tsl_file_in_memory(const char *dir)
 {
     struct statfs s;
-    /* TMPFS_MAGIC, RAMFS_MAGIC */
-    return statfs(dir, &s) == 0 && ((unsigned long)s.f_type == 0x01021994 ||
-                                    (unsigned long)s.f_type == 0x858458f6);
+    return statfs(dir, &s) == 0 && in_memory(&s);
 }
 
 int tsl_file_close_output(struct tsl_err *err)

@@ -94,6 +94,11 @@ void tsl_file_punch(const struct tsl_file *f, uint64_t at, uint64_t n);
 int tsl_file_reserve(const struct tsl_file *f, uint64_t at, uint64_t n,
                      struct tsl_err *err);
 
+/* [at, at + n), at the end of what the file will have at least, is going to be written: where it
+ * lies in memory (tmpfs), its pages are had now, which is half of what writing costs there.  Its
+ * size stays; where that cannot be done, nothing happens. */
+void tsl_file_expect(const struct tsl_file *f, uint64_t at, uint64_t n);
+
 /* 0, or TSL_EIO for a regular file that has not kept the size and time it was opened
  * with. */
 int tsl_file_unchanged(const struct tsl_file *f, struct tsl_err *err);

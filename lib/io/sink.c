@@ -128,6 +128,28 @@ int tsl_sink_write(struct tsl_sink *s, const void *data, size_t n, struct tsl_er
     return 0;
 }
 
+int tsl_sink_lend(struct tsl_sink *s, const void *p, size_t n, struct tsl_err *err)
+{
+    if (s->frames || !s->behind)
+        return tsl_sink_write(s, p, n, err);
+    int rc = s->len ? flush(s, err) : 0;
+    s->bytes += rc == 0 ? n : 0;
+    return rc < 0 ? rc
+                  : tsl_writebehind_lend(s->behind, &s->later, &s->out.file, p, n, err);
+}
+
+void tsl_sink_expect(struct tsl_sink *s, uint64_t from, uint64_t bytes)
+{
+    if (!s->frames && s->behind)
+        tsl_writebehind_expect(s->behind, &s->later, &s->out.file, from, bytes - from);
+}
+
+void tsl_sink_want(struct tsl_sink *s, void *p, size_t n)
+{
+    if (s->behind)
+        tsl_writebehind_want(s->behind, &s->later, p, n);
+}
+
 int tsl_sink_room(struct tsl_sink *s, size_t n, uint8_t **to, struct tsl_err *err)
 {
     *to = NULL;

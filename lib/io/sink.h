@@ -47,6 +47,15 @@ int tsl_sink_write(struct tsl_sink *s, const void *p, size_t n, struct tsl_err *
  * NULL where that cannot be (more than the buffer holds, or a compressed file). */
 int tsl_sink_room(struct tsl_sink *s, size_t n, uint8_t **to, struct tsl_err *err);
 void tsl_sink_took(struct tsl_sink *s, size_t n);
+/* As write, of bytes that stay as they are until flush, done or close: behind's thread takes them
+ * from where they lie. */
+int tsl_sink_lend(struct tsl_sink *s, const void *p, size_t n, struct tsl_err *err);
+/* At least bytes will have been written when it is done, of which the first from were told
+ * before: behind's thread may make room for the others (tsl_file_expect). */
+void tsl_sink_expect(struct tsl_sink *s, uint64_t from, uint64_t bytes);
+/* [p, p + n), whole pages, is going to be filled by the caller: behind's thread may have its pages
+ * (tsl_pages_want_to_fill), which stay where they are until flush, done or close. */
+void tsl_sink_want(struct tsl_sink *s, void *p, size_t n);
 /* What was written so far lies in the file; of a sink that is not compressed. */
 int tsl_sink_flush(struct tsl_sink *s, struct tsl_err *err);
 /* Everything was written: flushes, syncs and frees the buffers. */

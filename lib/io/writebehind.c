@@ -6,8 +6,10 @@
 struct piece {
     struct tsl_writebehind_file *wf;
     struct tsl_file *file;
-    uint8_t *buf;
-    size_t n;
+    enum { WRITE, EXPECT, WANT } what;
+    uint8_t *bytes;
+    uint64_t at, n; /* at: of EXPECT */
+    bool ours;      /* bytes: idle when they are written */
 };
 
 struct tsl_writebehind {
@@ -26,14 +28,21 @@ static void write_one(struct tsl_writebehind *w, const struct piece *p)
 {
     struct tsl_err err = { 0 };
     int before = p->wf->rc; /* written by this thread alone */
-    int rc = before < 0 ? before : tsl_file_write(p->file, p->buf, p->n, &err);
+    int rc = before;
+    if (p->what == EXPECT)
+        tsl_file_expect(p->file, p->at, p->n);
+    else if (p->what == WANT)
+        tsl_pages_want_to_fill(p->bytes, (size_t)p->n);
+    else if (rc == 0)
+        rc = tsl_file_write(p->file, p->bytes, (size_t)p->n, &err);
     tsl_mutex_lock(&w->lock);
     if (rc < 0 && before == 0) {
         p->wf->rc = rc;
         p->wf->err = err;
     }
     p->wf->waiting--;
-    w->idle[w->nidle++] = p->buf;
+    if (p->ours)
+        w->idle[w->nidle++] = p->bytes;
     w->written++;
     tsl_cond_signal(&w->less);
 }
@@ -96,28 +105,80 @@ static uint8_t *idle_buffer(struct tsl_writebehind *w, struct tsl_err *err)
     return w->idle[--w->nidle];
 }
 
+/* Is there a thread?  It starts when it is first needed. */
+static bool has_thread(struct tsl_writebehind *w)
+{
+    if (!w->thread.started && !w->alone)
+        w->alone = tsl_thread_start(&w->thread, work, w, NULL) < 0;
+    return !w->alone;
+}
+
+/* With the lock: waits for a place in the queue. */
+static void enqueue(struct tsl_writebehind *w, const struct piece *p)
+{
+    while (w->put - w->written == TSL_WRITEBEHIND_BUFFERS)
+        tsl_cond_wait(&w->less, &w->lock);
+    w->queue[w->put++ % TSL_WRITEBEHIND_BUFFERS] = *p;
+    p->wf->waiting++;
+    tsl_cond_signal(&w->more);
+}
+
 int tsl_writebehind_put(struct tsl_writebehind *w, struct tsl_writebehind_file *wf,
                         struct tsl_file *file, uint8_t **buf, size_t n,
                         struct tsl_err *err)
 {
-    if (!w->thread.started && !w->alone)
-        w->alone = tsl_thread_start(&w->thread, work, w, NULL) < 0;
-    if (w->alone)
+    if (!has_thread(w))
         return tsl_file_write(file, *buf, n, err);
     tsl_mutex_lock(&w->lock);
     uint8_t *other = idle_buffer(w, err);
     int rc = !other ? TSL_ENOMEM : wf->rc < 0 ? tsl_err_pass(err, &wf->err) : 0;
     if (rc == 0) {
-        w->queue[w->put++ % TSL_WRITEBEHIND_BUFFERS] =
-            (struct piece){ wf, file, *buf, n };
-        wf->waiting++;
+        enqueue(w, &(struct piece){ wf, file, .bytes = *buf, .n = n, .ours = true });
         *buf = other;
-        tsl_cond_signal(&w->more);
     } else if (other) {
         w->idle[w->nidle++] = other;
     }
     tsl_mutex_unlock(&w->lock);
     return rc;
+}
+
+int tsl_writebehind_lend(struct tsl_writebehind *w, struct tsl_writebehind_file *wf,
+                         struct tsl_file *file, const uint8_t *p, size_t n,
+                         struct tsl_err *err)
+{
+    if (n == 0)
+        return 0;
+    if (!has_thread(w))
+        return tsl_file_write(file, p, n, err);
+    tsl_mutex_lock(&w->lock);
+    int rc = wf->rc < 0 ? tsl_err_pass(err, &wf->err) : 0;
+    if (rc == 0)
+        enqueue(w, &(struct piece){ wf, file,
+                                    .bytes = (uint8_t *)(uintptr_t)p /* read only */,
+                                    .n = n });
+    tsl_mutex_unlock(&w->lock);
+    return rc;
+}
+
+static void put_other(struct tsl_writebehind *w, const struct piece *p)
+{
+    if (!has_thread(w))
+        return;
+    tsl_mutex_lock(&w->lock);
+    enqueue(w, p);
+    tsl_mutex_unlock(&w->lock);
+}
+
+void tsl_writebehind_expect(struct tsl_writebehind *w, struct tsl_writebehind_file *wf,
+                            struct tsl_file *file, uint64_t at, uint64_t n)
+{
+    put_other(w, &(struct piece){ wf, file, EXPECT, .at = at, .n = n });
+}
+
+void tsl_writebehind_want(struct tsl_writebehind *w, struct tsl_writebehind_file *wf,
+                          void *p, size_t n)
+{
+    put_other(w, &(struct piece){ wf, .what = WANT, .bytes = p, .n = n });
 }
 
 int tsl_writebehind_wait(struct tsl_writebehind *w, struct tsl_writebehind_file *wf,

@@ -30,6 +30,16 @@ void tsl_writebehind_destroy(struct tsl_writebehind *w);
 int tsl_writebehind_put(struct tsl_writebehind *w, struct tsl_writebehind_file *wf,
                         struct tsl_file *file, uint8_t **buf, size_t n,
                         struct tsl_err *err);
+/* The same of n bytes that lie anywhere, and stay as they are until they were waited for. */
+int tsl_writebehind_lend(struct tsl_writebehind *w, struct tsl_writebehind_file *wf,
+                         struct tsl_file *file, const uint8_t *p, size_t n,
+                         struct tsl_err *err);
+/* tsl_file_expect, beside the owner's work; where there is no thread, nothing. */
+void tsl_writebehind_expect(struct tsl_writebehind *w, struct tsl_writebehind_file *wf,
+                            struct tsl_file *file, uint64_t at, uint64_t n);
+/* tsl_pages_want_to_fill, likewise; before the memory goes, wait. */
+void tsl_writebehind_want(struct tsl_writebehind *w, struct tsl_writebehind_file *wf,
+                          void *p, size_t n);
 /* All that was put of the file is written: 0, or the first error. */
 int tsl_writebehind_wait(struct tsl_writebehind *w, struct tsl_writebehind_file *wf,
                          struct tsl_err *err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/endian.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -621,9 +622,12 @@ struct writer {
     uint64_t memory, limit;
     char *config; /* JSON */
     size_t config_len;
-    /* the shard: its samples, and where each ends */
-    uint8_t *samples;
-    size_t len, cap;
+    /* the shard: len bytes of samples behind the gap, and where each ends; the next shard uses
+     * the same memory */
+    uint8_t *region;
+    size_t gap, len, region_bytes;
+    size_t expected,
+        wanted; /* of the file's and of the region's bytes: they have pages */
     uint32_t *ends;
     size_t n, ends_cap;
     struct tsl_recout out;
@@ -641,7 +645,7 @@ static void writer_destroy(void *p)
     tsl_packer_destroy(w->packer);
     tsl_json_fini(&w->index);
     tsl_mem_free(w->config);
-    tsl_mem_free(w->samples);
+    tsl_pages_unmap(w->region, w->region_bytes);
     tsl_mem_free(w->ends);
     tsl_mem_free(w);
 }
@@ -708,6 +712,9 @@ static int writer_create(void **out, const struct tsl_rechead *head,
     w->level = o->zstd_level;
     w->memory = o->memory;
     w->limit = o->size_limit ? o->size_limit : SIZE_LIMIT;
+    /* for the offsets of many samples: a larger front costs a move of them all */
+    w->gap = w->memory / 16 < 64 << 20 ? (size_t)(w->memory / 16) : 64 << 20;
+    w->gap = (w->gap + TSL_PAGE_BYTES - 1) & ~(size_t)(TSL_PAGE_BYTES - 1);
     c->schema = head->schema;
     if (o->gzip)
         rc = tsl_err_set(err, TSL_EUSAGE,
@@ -738,7 +745,7 @@ static int begin(void *p, const char *stem, struct tsl_err *err)
 {
     struct writer *w = p;
     tsl_recout_close(&w->out);
-    w->len = w->n = 0;
+    w->len = w->n = w->expected = 0;
     if (!stem)
         return tsl_err_set(err, TSL_EUSAGE,
                            "mds shards are files with an index: they need a folder");
@@ -755,6 +762,70 @@ static uint64_t bytes(const void *p)
 {
     const struct writer *w = p;
     return front_bytes(w) + w->len;
+}
+
+/* A shard is made in memory, and its offsets have 32 bits. */
+static bool fits(const struct writer *w, uint64_t whole)
+{
+    return whole <= UINT32_MAX && whole <= w->memory / 2;
+}
+
+enum { LARGE = 2 << 20 }; /* bytes of a large page */
+
+/* Of large pages a shard takes a hundredth of the faults; where they are small beside the
+ * memory. */
+static bool has_large(const struct writer *w)
+{
+    return w->memory >= 32 * LARGE;
+}
+
+/* The region has need bytes: of addresses, until it is filled. */
+static int grow_region(struct writer *w, size_t need, struct tsl_err *err)
+{
+    size_t step = has_large(w) ? LARGE : TSL_PAGE_BYTES;
+    size_t most = w->gap + (size_t)(w->memory / 2), twice = 2 * w->region_bytes;
+    int rc = need > w->region_bytes ? tsl_sink_flush(&w->out.sink, err) : 0;
+    if (rc < 0 || need <= w->region_bytes)
+        return rc;
+    if (twice > most)
+        twice = most;
+    size_t want = ((need > twice ? need : twice) + step - 1) / step * step;
+    uint8_t *p = tsl_pages_resize(w->region, w->region_bytes, want, "a shard", err);
+    if (!p)
+        return TSL_ENOMEM;
+    w->region = p;
+    w->region_bytes = want;
+    if (has_large(w))
+        tsl_pages_want_huge(p, want);
+    return 0;
+}
+
+/* Whoever writes has nothing to do before the last sample has come: until then it gets pages,
+ * for the file and for samples to come; of these no more than twice what there is. */
+static void prepare(struct writer *w)
+{
+    enum { AHEAD = 4 * LARGE };
+    struct tsl_sink *s = &w->out.sink;
+    size_t far = w->gap + w->len + (w->len < AHEAD ? w->len : AHEAD);
+    if (!w->level && w->len - w->expected >= LARGE) {
+        tsl_sink_expect(s, w->expected, w->len);
+        w->expected = w->len;
+    }
+    if (w->wanted < w->gap)
+        w->wanted = w->gap;
+    for (; has_large(w) && w->wanted + LARGE <= far && far <= w->region_bytes;
+         w->wanted += LARGE)
+        tsl_sink_want(s, w->region + w->wanted, LARGE);
+}
+
+/* Room for n more bytes of samples. */
+static int need_room(struct writer *w, uint64_t n, size_t nsamples, struct tsl_err *err)
+{
+    prepare(w);
+    int rc = grow_region(w, w->gap + w->len + (size_t)n, err);
+    return rc < 0
+               ? rc
+               : tsl_mem_grow(&w->ends, &w->ends_cap, w->n + nsamples, 4, "a shard", err);
 }
 
 static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
@@ -779,18 +850,16 @@ static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
         n += size;
     }
     uint64_t whole = bytes(w) + 4 + n;
-    if (whole > UINT32_MAX || whole > w->memory / 2)
+    if (!fits(w, whole))
         return tsl_err_set(err, TSL_EUSAGE,
                            "an mds shard of %" PRIu64 " bytes: it is made in memory and "
                            "may have half of it (%" PRIu64 "), and less than 4 GiB; give "
                            "--shard-bytes or more memory",
                            whole, w->memory / 2);
-    int rc = tsl_mem_grow(&w->samples, &w->cap, w->len + n, 1, "a shard", err);
-    if (rc == 0)
-        rc = tsl_mem_grow(&w->ends, &w->ends_cap, w->n + 1, 4, "a shard", err);
+    int rc = need_room(w, n, 1, err);
     if (rc < 0)
         return rc;
-    uint8_t *size = w->samples + w->len, *to = size + 4 * (size_t)c->nvariable;
+    uint8_t *size = w->region + w->gap + w->len, *to = size + 4 * (size_t)c->nvariable;
     for (size_t k = 0; k < c->schema.ncolumns; k++) {
         uint32_t i = w->order[k];
         if (c->m[i].bytes == 0) {
@@ -805,80 +874,193 @@ static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
     return 0;
 }
 
-/* Count, offsets and columns, that stand in front of the samples. */
-static uint8_t *make_front(const struct writer *w, struct tsl_err *err)
+/* A column of rows that are at hand, and how far it was put. */
+struct lane {
+    const uint8_t *values;
+    const uint32_t *ends; /* NULL: as many in each row */
+    uint32_t before;      /* the end before *ends */
+    uint32_t bytes, size; /* of a row, 0 where they differ; of a value */
+};
+
+/* The columns as they are put, by name; bytes that n rows of them take at most. */
+static uint64_t make_lanes(const struct writer *w, const struct tsl_recrows *rows,
+                           struct lane *lanes)
 {
-    uint32_t first = (uint32_t)front_bytes(w);
-    uint8_t *front = tsl_mem_alloc(first, 1, "a shard's index", err);
-    if (!front)
-        return NULL;
-    tsl_store32(front, (uint32_t)w->n);
-    tsl_store32(front + 4, first);
-    for (size_t i = 0; i < w->n; i++)
-        tsl_store32(front + 8 + 4 * i, first + w->ends[i]);
-    memcpy(front + 8 + 4 * w->n, w->config, w->config_len);
-    return front;
+    const struct columns *c = &w->columns;
+    uint64_t most = 4 * (uint64_t)rows->n; /* their offsets */
+    for (size_t k = 0; k < c->schema.ncolumns; k++) {
+        uint32_t i = w->order[k];
+        const struct tsl_recrows_column *l = &rows->columns[i];
+        uint32_t size = (uint32_t)tsl_dtype_bytes(c->schema.columns[i].type);
+        lanes[k] = (struct lane){ l->values, l->ends, l->begin, c->m[i].bytes, size };
+        if (l->ends)
+            lanes[k].values += (size_t)l->begin * size;
+        if (c->m[i].bytes)
+            most += (uint64_t)rows->n * c->m[i].bytes;
+        else /* and its size and its shape */
+            most += (uint64_t)rows->n * (4 + 9) +
+                    (uint64_t)size * (l->ends[rows->n - 1] - l->begin);
+    }
+    return most;
 }
 
-/* The whole shard as one frame that tells its size. */
-static int write_packed(struct writer *w, const uint8_t *front, size_t nfront,
-                        struct tsl_err *err)
+/* As memcpy, without a call for one value. */
+TSL_INLINE void copy_fixed(uint8_t *to, const uint8_t *from, size_t n)
 {
-    size_t whole = nfront + w->len, cap = tsl_packer_bound(w->packer, whole), packed;
-    uint8_t *raw = tsl_pages_map(whole, "a shard", err);
-    uint8_t *to = raw ? tsl_pages_map(cap, "a shard", err) : NULL;
-    int rc = to ? 0 : TSL_ENOMEM;
-    if (rc == 0) {
-        memcpy(raw, front, nfront);
-        if (w->len)
-            memcpy(raw + nfront, w->samples, w->len);
-        rc = tsl_packer_run(w->packer, to, cap, raw, whole, &packed, err);
+    switch (n) {
+    case 1: *to = *from; break;
+    case 2: memcpy(to, from, 2); break;
+    case 4: memcpy(to, from, 4); break;
+    case 8: memcpy(to, from, 8); break;
+    default: memcpy(to, from, n);
     }
-    if (rc == 0) {
-        struct tsl_xxh64 h;
-        tsl_xxh64_init(&h);
-        tsl_xxh64_add(&h, to, packed);
-        w->zip_xxh64 = tsl_xxh64_end(&h);
-        rc = tsl_recout_write(&w->out, to, packed, err);
+}
+
+/* The shape of an array of one dimension, as tsl_mdscolumn_write has it: where it ends. */
+TSL_INLINE uint8_t *put_shape(uint8_t *to, uint32_t n)
+{
+    if (n < 1 << 8) {
+        to[0] = 1 << 2;
+        to[1] = (uint8_t)n;
+        return to + 2;
     }
-    tsl_pages_unmap(raw, whole);
-    tsl_pages_unmap(to, cap);
+    if (n < 1 << 16) {
+        to[0] = 1 << 2 | 1;
+        to[1] = (uint8_t)n;
+        to[2] = (uint8_t)(n >> 8);
+        return to + 3;
+    }
+    to[0] = 1 << 2 | 2;
+    tsl_store32(to + 1, n);
+    return to + 5;
+}
+
+/* The next row at to: where it ends.  NULL: a list in it is empty, and MDS has no empty ones. */
+TSL_INLINE uint8_t *put_row(const struct writer *w, struct lane *lanes, uint8_t *to)
+{
+    uint8_t *size = to;
+    to += 4 * (size_t)w->columns.nvariable;
+    for (struct lane *l = lanes; l < lanes + w->columns.schema.ncolumns; l++) {
+        uint8_t *begin = to;
+        size_t bytes = l->bytes;
+        if (bytes) {
+            copy_fixed(to, l->values, bytes);
+        } else {
+            uint32_t n = *l->ends - l->before;
+            if (n == 0)
+                return NULL;
+            l->before = *l->ends++;
+            bytes = (size_t)n * l->size;
+            to = put_shape(to, n);
+            memcpy(to, l->values, bytes);
+            tsl_store32(size, (uint32_t)(to - begin + (ptrdiff_t)bytes));
+            size += 4;
+        }
+        l->values += bytes;
+        to += bytes;
+    }
+    return to;
+}
+
+/* Rows have no strings.  What is refused goes through put, which says why. */
+static int put_rows(void *p, const struct tsl_recrows *rows, struct tsl_err *err)
+{
+    struct writer *w = p;
+    struct tsl_recrows rest = *rows;
+    struct lane lanes[TSL_COLUMNS_MAX];
+    uint64_t most = make_lanes(w, rows, lanes);
+    uint32_t k = 0;
+    int rc = 0;
+    if (fits(w, bytes(w) + most)) {
+        rc = need_room(w, most, rows->n, err);
+        if (rc < 0)
+            return rc;
+        uint8_t *begin = w->region + w->gap, *to = begin + w->len, *end;
+        for (; k < rows->n && (end = put_row(w, lanes, to)); k++) {
+            to = end;
+            w->ends[w->n++] = (uint32_t)(to - begin);
+        }
+        w->len = (size_t)(to - begin);
+    }
+    tsl_recrows_skip(&rest, &w->columns.schema, k);
+    return rest.n ? tsl_recrows_each(&rest, &w->columns.schema, p, put, err) : 0;
+}
+
+/* Count, offsets and columns are put in front of the samples, where the region has a gap for
+ * them. */
+static int put_front(struct writer *w, struct tsl_err *err)
+{
+    size_t first = (size_t)front_bytes(w);
+    size_t more = first > w->gap ? first - w->gap : 0;
+    more = (more + TSL_PAGE_BYTES - 1) & ~(size_t)(TSL_PAGE_BYTES - 1);
+    int rc = grow_region(w, w->gap + more + w->len, err);
+    if (rc < 0)
+        return rc;
+    if (more) {
+        memmove(w->region + w->gap + more, w->region + w->gap, w->len);
+        w->gap += more;
+    }
+    uint8_t *front = w->region + w->gap - first;
+    tsl_store32(front, (uint32_t)w->n);
+    tsl_store32(front + 4, (uint32_t)first);
+    for (size_t i = 0; i < w->n; i++)
+        tsl_store32(front + 8 + 4 * i, (uint32_t)first + w->ends[i]);
+    memcpy(front + 8 + 4 * w->n, w->config, w->config_len);
+    return 0;
+}
+
+enum { PART = 128 << 10 }; /* which the cache still has when it is hashed once more */
+
+/* The shard as it is: each part goes to whoever writes as soon as it is hashed. */
+static int write_plain(struct writer *w, const uint8_t *p, size_t n, struct tsl_err *err)
+{
+    struct tsl_xxh64 h;
+    int rc = 0;
+    tsl_xxh64_init(&h);
+    for (size_t part; rc == 0 && n; p += part, n -= part) {
+        part = n < PART ? n : PART;
+        tsl_xxh64_add(&h, p, part);
+        rc = tsl_recout_lend(&w->out, p, part, err);
+    }
+    w->raw_xxh64 = tsl_xxh64_end(&h);
     return rc;
 }
 
-/* Adds the bytes to the hash, and writes them as they are unless they are to be packed; each part
- * while the cache has it. */
-static int hash_and_write(struct writer *w, struct tsl_xxh64 *h, const uint8_t *p,
-                          size_t n, struct tsl_err *err)
+static uint64_t hash_of_all(const uint8_t *p, size_t n)
 {
-    enum { PART = 128 << 10 };
-    int rc = 0;
-    for (size_t part; rc == 0 && n; p += part, n -= part) {
-        part = n < PART ? n : PART;
-        tsl_xxh64_add(h, p, part);
-        if (!w->level)
-            rc = tsl_recout_write(&w->out, p, part, err);
+    struct tsl_xxh64 h;
+    tsl_xxh64_init(&h);
+    tsl_xxh64_add(&h, p, n);
+    return tsl_xxh64_end(&h);
+}
+
+/* The whole shard as one frame that tells its size. */
+static int write_packed(struct writer *w, const uint8_t *p, size_t n, struct tsl_err *err)
+{
+    size_t cap = tsl_packer_bound(w->packer, n), packed;
+    uint8_t *to = tsl_pages_map(cap, "a shard", err);
+    if (!to)
+        return TSL_ENOMEM;
+    w->raw_xxh64 = hash_of_all(p, n);
+    int rc = tsl_packer_run(w->packer, to, cap, p, n, &packed, err);
+    if (rc == 0) {
+        w->zip_xxh64 = hash_of_all(to, packed);
+        rc = tsl_recout_write(&w->out, to, packed, err);
     }
+    tsl_pages_unmap(to, cap);
     return rc;
 }
 
 static int end(void *p, struct tsl_err *err)
 {
     struct writer *w = p;
-    struct tsl_xxh64 h;
-    size_t n = (size_t)front_bytes(w);
-    uint8_t *front = make_front(w, err);
-    if (!front)
-        return TSL_ENOMEM;
-    tsl_xxh64_init(&h);
-    int rc = hash_and_write(w, &h, front, n, err);
-    if (rc == 0)
-        rc = hash_and_write(w, &h, w->samples, w->len, err);
-    w->raw_xxh64 = tsl_xxh64_end(&h);
-    w->raw_bytes = n + w->len;
-    if (rc == 0 && w->level)
-        rc = write_packed(w, front, n, err);
-    tsl_mem_free(front);
+    size_t front = (size_t)front_bytes(w), n = front + w->len;
+    int rc = put_front(w, err);
+    if (rc < 0)
+        return rc;
+    const uint8_t *shard = w->region + w->gap - front;
+    w->raw_bytes = n;
+    rc = w->level ? write_packed(w, shard, n, err) : write_plain(w, shard, n, err);
     return rc < 0 ? rc : tsl_recout_done(&w->out, err);
 }
 
@@ -989,6 +1171,7 @@ const struct tsl_recformat tsl_rec_mds = {
     .writer_destroy = writer_destroy,
     .begin = begin,
     .put = put,
+    .put_rows = put_rows,
     .bytes = bytes,
     .end = end,
     .commit = commit,

@@ -54,6 +54,14 @@ int tsl_recout_write(struct tsl_recout *o, const void *p, size_t n, struct tsl_e
     return tsl_sink_write(&o->sink, p, n, err);
 }
 
+int tsl_recout_lend(struct tsl_recout *o, const void *p, size_t n, struct tsl_err *err)
+{
+    assert(!o->sink.frames && o->hash->nbytes == o->sink.bytes);
+    o->sink.out.file.hash = NULL;
+    tsl_hasher64_add(o->hash, p, n);
+    return tsl_sink_lend(&o->sink, p, n, err);
+}
+
 int tsl_recout_room(struct tsl_recout *o, size_t n, uint8_t **to, struct tsl_err *err)
 {
     int rc = tsl_sink_room(&o->sink, n, to, err);

@@ -32,6 +32,10 @@ int tsl_recout_open(struct tsl_recout *o, const char *stem, const char *suffix,
                     enum tsl_codec codec, int level, const struct tsl_rechelp *help,
                     struct tsl_err *err);
 int tsl_recout_write(struct tsl_recout *o, const void *p, size_t n, struct tsl_err *err);
+/* As write, of bytes that stay as they are until done or close, and are hashed at once, while the
+ * caller's cache has them; of a file that is not compressed as a whole and of which all bytes
+ * are written so. */
+int tsl_recout_lend(struct tsl_recout *o, const void *p, size_t n, struct tsl_err *err);
 /* *to: where the next n bytes go; took says how many of them were filled. */
 int tsl_recout_room(struct tsl_recout *o, size_t n, uint8_t **to, struct tsl_err *err);
 int tsl_recout_took(struct tsl_recout *o, size_t n, struct tsl_err *err);

@@ -228,6 +228,26 @@ static void a_folder_in_memory_is_known(void **state)
     assert_false(tsl_file_in_memory("no such folder"));
 }
 
+static void what_is_expected_changes_no_size(void **state)
+{
+    struct tsl_err err = { 0 };
+    (void)state;
+    const char *const folders[] = { ".",
+                                    tsl_file_in_memory("/dev/shm") ? "/dev/shm" : "." };
+    for (int i = 0; i < 2; i++) {
+        struct tsl_file f;
+        struct stat st;
+        assert_ok(tsl_file_temp(&f, folders[i], false, &err), &err);
+        tsl_file_expect(&f, 0, 100000);
+        assert_int_equal(fstat(f.fd, &st), 0);
+        assert_int_equal(st.st_size, 0);
+        assert_ok(tsl_file_write(&f, "some bytes", 10, &err), &err);
+        assert_int_equal(fstat(f.fd, &st), 0);
+        assert_int_equal(st.st_size, 10);
+        tsl_file_close(&f, NULL);
+    }
+}
+
 static void an_open_file_may_be_had_twice(void **state)
 {
     struct tsl_file f, again;
@@ -592,6 +612,7 @@ int main(void)
         TEST(transfers_shorter_than_a_block_end_direct_access),
         TEST(direct_access_that_is_refused_is_given_up),
         TEST(a_folder_in_memory_is_known),
+        TEST(what_is_expected_changes_no_size),
         TEST(an_open_file_may_be_had_twice),
         TEST(a_positioned_read_beyond_the_end_is_an_error),
         TEST(a_failing_transfer_names_file_and_byte),

@@ -71,6 +71,42 @@ static void files_have_what_was_put_in_order(void **state)
     tsl_writebehind_destroy(NULL);
 }
 
+/* Lent bytes, of a file whose pages were asked for, behind copied ones. */
+static void lent_bytes_are_written_from_where_they_lie(void **state)
+{
+    (void)state;
+    enum { BYTES = 3 << 20 };
+    struct tsl_err err = { 0 };
+    struct tsl_sink_opts o = { .nthreads = 1 };
+    for (int thread = 0; thread < 2; thread++) {
+        struct tsl_writebehind *b = NULL;
+        struct tsl_sink s;
+        uint8_t *p = tsl_pages_map(BYTES, "bytes", &err);
+        if (thread)
+            assert_ok(tsl_writebehind_create(&b, &err), &err);
+        assert_ok(tsl_sink_open(&s, "lent", false, &o, &err), &err);
+        tsl_sink_behind(&s, b);
+        tsl_sink_want(&s, p, BYTES);
+        tsl_sink_expect(&s, 0, BYTES);
+        for (size_t i = 0; i < BYTES; i++)
+            p[i] = (uint8_t)(i >> 12);
+        assert_ok(tsl_sink_write(&s, p, PIECE, &err), &err);
+        for (size_t at = PIECE; at < BYTES;) {
+            size_t n = BYTES - at < 100000 ? BYTES - at : 100000;
+            assert_ok(tsl_sink_lend(&s, p + at, n, &err), &err);
+            at += n;
+        }
+        assert_int_equal(s.bytes, BYTES);
+        assert_ok(tsl_sink_done(&s, &err), &err);
+        assert_ok(tsl_sink_commit(&s, &err), &err);
+        tsl_sink_close(&s);
+        assert_true(file_is("lent", p, BYTES));
+        unlink("lent");
+        tsl_writebehind_destroy(b);
+        tsl_pages_unmap(p, BYTES);
+    }
+}
+
 static void a_failed_write_is_told_by_a_later_call_and_leaves_no_file(void **state)
 {
     (void)state;
@@ -107,6 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(files_have_what_was_put_in_order),
+        TEST(lent_bytes_are_written_from_where_they_lie),
         TEST(a_failed_write_is_told_by_a_later_call_and_leaves_no_file),
         TEST(without_a_thread_the_caller_writes),
     };
