@@ -24,7 +24,7 @@ struct region {
 struct tsl_spill {
     const char *const *dirs;
     size_t ndirs, slot_bytes;
-    uint32_t region_extents;
+    uint32_t extent_slots, region_extents;
     size_t nfiles;          /* a multiple of ndirs; file i is in folder i % ndirs */
     struct tsl_mutex lock;  /* guards all below */
     struct tsl_file *files; /* fd -1 until used */
@@ -37,9 +37,10 @@ struct tsl_spill {
 };
 
 int tsl_spill_create(struct tsl_spill **out, const char *const *dirs, size_t ndirs,
-                     size_t slot_bytes, struct tsl_err *err)
+                     size_t slot_bytes, uint32_t extent_slots, struct tsl_err *err)
 {
-    assert(ndirs > 0 && slot_bytes > 0 && slot_bytes % TSL_PAGE_BYTES == 0);
+    assert(ndirs > 0 && extent_slots > 0 && slot_bytes > 0 &&
+           slot_bytes % TSL_PAGE_BYTES == 0);
     struct tsl_spill *s = tsl_mem_alloc(1, sizeof *s, "the temporary space", err);
     size_t nfiles = ndirs * (ndirs < FILES ? FILES / ndirs : 1);
     struct tsl_file *files =
@@ -55,7 +56,8 @@ int tsl_spill_create(struct tsl_spill **out, const char *const *dirs, size_t ndi
     s->ndirs = ndirs;
     s->nfiles = nfiles;
     s->slot_bytes = slot_bytes;
-    size_t extents = REGION_BYTES / (slot_bytes * TSL_SPILL_EXTENT);
+    s->extent_slots = extent_slots;
+    size_t extents = REGION_BYTES / (slot_bytes * extent_slots);
     s->region_extents = extents < 1 ? 1 : (uint32_t)extents;
     s->files = files;
     tsl_mutex_init(&s->lock);
@@ -78,7 +80,7 @@ void tsl_spill_destroy(struct tsl_spill *s)
 
 static uint32_t region_slots(const struct tsl_spill *s)
 {
-    return s->region_extents * TSL_SPILL_EXTENT;
+    return s->region_extents * s->extent_slots;
 }
 
 /* Which file a slot lies in, and where. */
@@ -135,7 +137,7 @@ int tsl_spill_extent(struct tsl_spill *s, uint32_t group, uint32_t *slot,
     if (rc == 0) {
         region = *open - 1;
         struct region *r = &s->regions[region];
-        *slot = (region * s->region_extents + r->handed++) * TSL_SPILL_EXTENT;
+        *slot = (region * s->region_extents + r->handed++) * s->extent_slots;
         if (r->handed == s->region_extents)
             *open = 0;
     }
@@ -146,7 +148,7 @@ int tsl_spill_extent(struct tsl_spill *s, uint32_t group, uint32_t *slot,
 void tsl_spill_release(struct tsl_spill *s, uint32_t slot)
 {
     uint32_t region = slot / region_slots(s);
-    uint64_t at, extent = (uint64_t)TSL_SPILL_EXTENT * s->slot_bytes;
+    uint64_t at, extent = (uint64_t)s->extent_slots * s->slot_bytes;
     struct tsl_file *f = locate(s, region * region_slots(s), &at);
     tsl_mutex_lock(&s->lock);
     struct region *r = &s->regions[region], was = *r;

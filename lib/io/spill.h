@@ -1,7 +1,7 @@
 /* spill.h - anonymous temporary space in slots of one size, over one or several folders.
  *
- * Slots come in extents of TSL_SPILL_EXTENT neighbours, so that what is written one after
- * the other can be read back in one call.  Extents come in regions of some megabytes, each
+ * Slots come in extents of neighbours, so that what is written one after the other can be
+ * read back in one call.  Extents come in regions of some megabytes, each
  * for one group of users; regions go round the folders, which fills them evenly.  Files are
  * made on first use, have no name, mode 0600, and vanish with the process.  Space goes back
  * to the disk a region at a time, once all that was handed out of it is released, and is
@@ -16,14 +16,18 @@
 
 #include "base/err.h"
 
-enum { TSL_SPILL_EXTENT = 16, TSL_SPILL_GROUPS = 256 };
+enum {
+    TSL_SPILL_EXTENT = 16, /* slots of an extent, where they are large */
+    TSL_SPILL_GROUPS = 256
+};
 
 struct iovec;
 struct tsl_spill;
 
-/* dirs: lent.  slot_bytes: a multiple of 4096.  0 or TSL_ENOMEM; makes no file yet. */
+/* dirs: lent.  slot_bytes: a multiple of 4096; extent_slots: how many make an extent.  0 or
+ * TSL_ENOMEM; makes no file yet. */
 int tsl_spill_create(struct tsl_spill **s, const char *const *dirs, size_t ndirs,
-                     size_t slot_bytes, struct tsl_err *err);
+                     size_t slot_bytes, uint32_t extent_slots, struct tsl_err *err);
 /* NULL is fine. */
 void tsl_spill_destroy(struct tsl_spill *s);
 
@@ -40,8 +44,8 @@ const char *tsl_spill_folder(const struct tsl_spill *s, uint32_t slot);
 /* n: bytes, a multiple of 4096 up to slot_bytes; p: aligned to 4096.  0 or TSL_EIO. */
 int tsl_spill_write(struct tsl_spill *s, uint32_t slot, const void *p, size_t n,
                     struct tsl_err *err);
-/* v: n such buffers, for slots from slot on, all within one extent, all but the last one
- * full; changed.  0 or TSL_EIO. */
+/* v: n such buffers, of any multiple of 4096 bytes each, for what begins with slot and does
+ * not go beyond its extent; changed.  0 or TSL_EIO. */
 int tsl_spill_writev(struct tsl_spill *s, uint32_t slot, struct iovec *v, int n,
                      struct tsl_err *err);
 /* The same for reading. */

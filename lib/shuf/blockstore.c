@@ -29,11 +29,14 @@ enum {
  * MiB of memory). */
 enum { TOGETHER = 256 << 10 };
 
-/* n neighbours of a list into slots that are neighbours. */
+enum { EXTENT_BLOCKS = TSL_SPILL_EXTENT };
+
+/* n neighbours of a list, to lie one behind the other from a page on, where there is room
+ * for them as they are. */
 struct write_job {
     struct tsl_blocklist *list;
     size_t index, n;
-    uint32_t slot, chunk[TSL_SPILL_EXTENT];
+    uint32_t page, chunk[EXTENT_BLOCKS];
 };
 
 /* What undoes a block's compression; made by the first loads, then used again. */
@@ -136,23 +139,24 @@ static void trim(struct tsl_store *s)
     }
 }
 
-/* Under the lock: a slot on disk for the list's block that is to be written next. */
-static int next_slot(struct tsl_store *s, struct tsl_blocklist *l, uint32_t *slot,
+/* Under the lock: room on disk for the list's block that is to be written next, whole. */
+static int next_page(struct tsl_store *s, struct tsl_blocklist *l, uint32_t *page,
                      struct tsl_err *err)
 {
-    if (l->nslots == 0) {
+    if (l->nblocks == 0) {
         int rc = tsl_mem_grow(&l->extents, &l->extents_cap, l->nextents + 1,
                               sizeof *l->extents, "the block table", err);
         if (rc == 0)
-            rc = tsl_spill_extent(s->spill, l->group, &l->slot, err);
+            rc = tsl_spill_extent(s->spill, l->group, &l->page, err);
         if (rc < 0)
             return rc;
         l->extents[l->nextents++] =
-            (struct tsl_extent_use){ .block = l->in_memory, .first = l->slot };
-        l->nslots = TSL_SPILL_EXTENT;
+            (struct tsl_extent_use){ .block = l->in_memory, .first = l->page };
+        l->nblocks = EXTENT_BLOCKS;
     }
-    *slot = l->slot++;
-    l->nslots--;
+    *page = l->page;
+    l->page += (uint32_t)(s->o.chunk_bytes / PAGE);
+    l->nblocks--;
     l->extents[l->nextents - 1].live++;
     return 0;
 }
@@ -181,30 +185,36 @@ static struct tsl_blocklist *longest(struct tsl_store *s, size_t want)
     return best;
 }
 
+/* Blocks that are written together. */
+static size_t together(const struct tsl_store *s)
+{
+    size_t n = TOGETHER / s->o.chunk_bytes;
+    return n < 1 ? 1 : n > EXTENT_BLOCKS ? EXTENT_BLOCKS : n;
+}
+
 /* Under the lock: hands some blocks of the lists needed last to the writers.  false: none
  * left, or the writers have enough to do. */
 static bool evict_some(struct tsl_store *s)
 {
     if (s->in_flight == s->in_flight_max || s->err.code)
         return false;
-    size_t want = TOGETHER / s->o.chunk_bytes, left = s->in_flight_max - s->in_flight;
-    want = want < 1 ? 1 : want > TSL_SPILL_EXTENT ? TSL_SPILL_EXTENT : want;
+    size_t want = together(s), left = s->in_flight_max - s->in_flight;
     want = want < left ? want : left;
     struct tsl_blocklist *l = longest(s, want);
     if (!l)
         return false;
     struct write_job job = { .list = l, .index = l->in_memory };
     do {
-        uint32_t slot;
-        if (next_slot(s, l, &slot, &s->err) < 0) {
+        uint32_t page;
+        if (next_page(s, l, &page, &s->err) < 0) {
             tsl_cond_broadcast(&s->changed);
             return false;
         }
         if (job.n == 0)
-            job.slot = slot;
+            job.page = page;
         job.chunk[job.n++] = l->v[l->in_memory].where;
         l->v[l->in_memory++].state = WRITING;
-    } while (job.n < want && l->nslots > 0 && l->in_memory < l->n &&
+    } while (job.n < want && l->nblocks > 0 && l->in_memory < l->n &&
              l->v[l->in_memory].state == IN_MEMORY);
     s->jobs[(s->job_head + s->njobs++) % s->in_flight_max] = job;
     s->in_flight += job.n;
@@ -268,83 +278,53 @@ static void tell_times(struct tsl_store *s, struct writer *w, double now)
     w->waited = waited;
 }
 
-/* Blocks of a job that are written in one call: into slots from slot on. */
-struct run {
-    struct iovec v[TSL_SPILL_EXTENT];
-    uint32_t slot;
-    int n;
-    uint64_t raw; /* bytes, before compression */
-    unsigned packed;
-};
-
-/* Fills the last block of a run up to whole pages, or all of its slot, and seals it. */
-static void seal(struct run *r, size_t bytes)
+/* Fills a block of n bytes up to whole pages and seals it. */
+static struct iovec seal(uint8_t *w, size_t n, uint32_t page)
 {
-    struct iovec *v = &r->v[r->n - 1];
-    uint8_t *w = v->iov_base;
-    memset(w + v->iov_len, 0, bytes - v->iov_len);
-    uint64_t check = tsl_hash64(w + 8, bytes - 8, r->slot + (uint32_t)r->n - 1);
+    size_t bytes = (n + PAGE - 1) / PAGE * PAGE;
+    memset(w + n, 0, bytes - n);
+    uint64_t check = tsl_hash64(w + 8, bytes - 8, page);
     memcpy(w, &check, sizeof check);
-    v->iov_len = bytes;
+    return (struct iovec){ w, bytes };
 }
 
-static int write_run(struct tsl_store *s, struct writer *writer, struct run *r,
-                     struct tsl_err *err)
-{
-    if (r->n == 0)
-        return 0;
-    seal(r, (r->v[r->n - 1].iov_len + PAGE - 1) / PAGE * PAGE);
-    size_t bytes = 0;
-    for (int i = 0; i < r->n; i++)
-        bytes += r->v[i].iov_len;
-    double start = tsl_seconds();
-    int rc = tsl_spill_writev(s->spill, r->slot, r->v, r->n, err);
-    if (rc == 0 && writer->packer) {
-        double end = tsl_seconds();
-        tsl_mutex_lock(&s->lock);
-        s->npacked += r->packed;
-        tsl_temppack_written(&s->pack, end - start, r->raw, bytes, end,
-                             tsl_seconds_cpu());
-        tsl_mutex_unlock(&s->lock);
-        if (s->o.measure)
-            tell_times(s, writer, end);
-    }
-    r->slot += (uint32_t)r->n;
-    r->n = 0;
-    r->raw = r->packed = 0;
-    return rc;
-}
-
-/* Compacts, perhaps compresses, seals and writes a job's blocks; pages: how many each took.
- * Those that stay as they are go in one call, all but the last a whole slot. */
+/* Compacts, perhaps compresses, seals and writes a job's blocks, in one call; pages: how
+ * many each took. */
 static int write_job(struct tsl_store *s, struct writer *writer,
                      const struct write_job *job, uint16_t *pages, struct tsl_err *err)
 {
-    struct run r = { .slot = job->slot };
-    int rc = 0;
-    for (size_t i = 0; i < job->n && rc == 0; i++) {
+    struct iovec v[EXTENT_BLOCKS];
+    uint8_t *scratch = writer->scratch;
+    uint64_t raw = 0, bytes = 0;
+    unsigned packed = 0;
+    for (size_t i = 0; i < job->n; i++) {
         uint8_t *w = chunk_at(s, job->chunk[i]);
         uint32_t n = tsl_block_compact(w);
         int64_t k = 0;
         if (writer->packer)
-            k = pack_chunk(s, writer->packer, writer->scratch, w, n, err);
+            k = pack_chunk(s, writer->packer, scratch, w, n, err);
         if (k < 0)
             return (int)k;
-        if (k > 0)
-            rc = write_run(s, writer, &r, err);
-        else if (r.n > 0)
-            seal(&r, s->o.chunk_bytes);
-        if (r.n > 0)
-            pages[i - 1] = (uint16_t)(s->o.chunk_bytes / PAGE);
-        r.raw += n;
-        r.v[r.n++] =
-            k > 0 ? (struct iovec){ writer->scratch, (size_t)k } : (struct iovec){ w, n };
-        pages[i] = (uint16_t)((r.v[r.n - 1].iov_len + PAGE - 1) / PAGE);
-        r.packed += k > 0;
-        if (k > 0 && rc == 0)
-            rc = write_run(s, writer, &r, err);
+        v[i] = seal(k > 0 ? scratch : w, k > 0 ? (size_t)k : n,
+                    job->page + (uint32_t)(bytes / PAGE));
+        pages[i] = (uint16_t)(v[i].iov_len / PAGE);
+        scratch += k > 0 ? v[i].iov_len : 0;
+        packed += k > 0;
+        raw += n;
+        bytes += v[i].iov_len;
     }
-    return rc == 0 ? write_run(s, writer, &r, err) : rc;
+    double start = tsl_seconds();
+    int rc = tsl_spill_writev(s->spill, job->page, v, (int)job->n, err);
+    if (rc < 0 || !writer->packer)
+        return rc;
+    double end = tsl_seconds();
+    tsl_mutex_lock(&s->lock);
+    s->npacked += packed;
+    tsl_temppack_written(&s->pack, end - start, raw, bytes, end, tsl_seconds_cpu());
+    tsl_mutex_unlock(&s->lock);
+    if (s->o.measure)
+        tell_times(s, writer, end);
+    return 0;
 }
 
 static void note_temp(struct tsl_store *s)
@@ -358,9 +338,9 @@ static void job_done(struct tsl_store *s, const struct write_job *job,
                      const uint16_t *pages)
 {
     struct tsl_blocklist *l = job->list;
-    for (size_t i = 0; i < job->n; i++)
-        l->v[job->index + i] =
-            (struct tsl_block){ job->slot + (uint32_t)i, pages[i], ON_DISK };
+    uint32_t page = job->page;
+    for (size_t i = 0; i < job->n; page += pages[i++])
+        l->v[job->index + i] = (struct tsl_block){ page, pages[i], ON_DISK };
     s->spilled += job->n;
     note_temp(s);
 }
@@ -399,7 +379,7 @@ static void forget_block(struct tsl_store *s, struct tsl_blocklist *l, size_t i)
     }
     struct tsl_extent_use *e = &l->extents[lo];
     assert(l->nextents > 0 && e->live > 0 && !e->released);
-    if (--e->live > 0 || (lo == l->nextents - 1 && l->nslots > 0))
+    if (--e->live > 0 || (lo == l->nextents - 1 && l->nblocks > 0))
         return;
     struct tsl_extent_use *copy = tsl_mem_alloc(1, sizeof *copy, "the block table", NULL);
     if (!copy)
@@ -459,7 +439,8 @@ static int open_writer(struct tsl_store *s, struct writer *w, struct tsl_err *er
     int rc = tsl_packer_create(&w->packer, s->o.compress, s->o.level, err);
     if (rc < 0)
         return rc;
-    w->scratch_bytes = tsl_packer_bound(w->packer, s->o.chunk_bytes) + 2 * PAGE;
+    w->scratch_bytes = (together(s) - 1) * s->o.chunk_bytes +
+                       tsl_packer_bound(w->packer, s->o.chunk_bytes) + 2 * PAGE;
     w->scratch = tsl_pages_map(w->scratch_bytes, "a compression buffer", err);
     return w->scratch ? count_packer(s, w, err) : TSL_ENOMEM;
 }
@@ -469,7 +450,7 @@ static void writer_main(void *arg)
     struct tsl_store *s = arg;
     struct writer w;
     struct tsl_err err = { 0 };
-    uint16_t pages[TSL_SPILL_EXTENT];
+    uint16_t pages[EXTENT_BLOCKS];
     int rc = open_writer(s, &w, &err);
     tsl_mutex_lock(&s->lock);
     for (;;) {
@@ -534,7 +515,8 @@ int tsl_store_create(struct tsl_store **out, const struct tsl_store_opts *o,
         goto fail;
     if (s->arena_bytes >= HUGE_FROM)
         tsl_pages_want_huge(s->arena, s->arena_bytes);
-    rc = tsl_spill_create(&s->spill, o->dirs, o->ndirs, o->chunk_bytes, err);
+    rc = tsl_spill_create(&s->spill, o->dirs, o->ndirs, PAGE,
+                          EXTENT_BLOCKS * (uint32_t)(o->chunk_bytes / PAGE), err);
     if (rc < 0)
         goto fail;
     *out = s;
@@ -761,16 +743,15 @@ static int check_block(struct tsl_store *s, uint8_t *chunk, const struct tsl_blo
     return h.packed_bytes ? unpack_chunk(s, chunk, &h, err) : 0;
 }
 
-/* Blocks of list from i on that lie in slots next to each other, each but the last full.
- */
+/* Blocks of list from i on that lie one behind the other in one extent. */
 static size_t neighbours(const struct tsl_store *s, const struct tsl_blocklist *l,
                          size_t i, size_t end)
 {
+    uint32_t extent = EXTENT_BLOCKS * (uint32_t)(s->o.chunk_bytes / PAGE);
     size_t n = 1;
-    while (i + n < end && l->v[i + n].state == ON_DISK &&
-           l->v[i + n].where == l->v[i].where + n &&
-           l->v[i + n].where % TSL_SPILL_EXTENT &&
-           (size_t)l->v[i + n - 1].pages * PAGE == s->o.chunk_bytes)
+    while (i + n < end && n < EXTENT_BLOCKS && l->v[i + n].state == ON_DISK &&
+           l->v[i + n].where == l->v[i + n - 1].where + l->v[i + n - 1].pages &&
+           l->v[i + n].where % extent)
         n++;
     return n;
 }
@@ -806,7 +787,7 @@ int tsl_store_load(struct tsl_store *s, struct tsl_blocklist *l, size_t first, s
     trim(s);
     tsl_mutex_unlock(&s->lock);
     for (i = first; i < end && rc == 0;) {
-        struct iovec v[TSL_SPILL_EXTENT];
+        struct iovec v[EXTENT_BLOCKS];
         if (l->v[i].state == GONE) {
             i++;
             continue;

@@ -26,21 +26,21 @@
 #include "io/spill.h"
 
 struct tsl_block {
-    uint32_t where; /* in memory: chunk number; on disk: slot */
-    uint16_t pages; /* on disk: 4096-byte pages written */
+    uint32_t where; /* in memory: chunk number; on disk: page of 4096 bytes */
+    uint16_t pages; /* on disk: how many of them */
     uint8_t state;  /* private */
 };
 
 struct tsl_blocklist {
     struct tsl_block *v;
     size_t n, cap;
-    uint32_t group;        /* of the temporary space: loaded at about the same time */
-    size_t in_memory;      /* blocks before it are on disk or on their way */
-    uint32_t slot, nslots; /* of the current extent: next, left */
+    uint32_t group;         /* of the temporary space: loaded at about the same time */
+    size_t in_memory;       /* blocks before it are on disk or on their way */
+    uint32_t page, nblocks; /* of the current extent: next, blocks that still fit */
     struct tsl_extent_use {
-        size_t block;   /* the first of the list's blocks that has a slot in it */
-        uint32_t first; /* slot */
-        uint16_t live;  /* blocks with a slot in it that are still to be loaded */
+        size_t block;   /* the first of the list's blocks that lie in it */
+        uint32_t first; /* page */
+        uint16_t live;  /* blocks in it that are still to be loaded */
         bool released;
     } * extents; /* all of this list's, in the order of their blocks */
     size_t nextents, extents_cap;

@@ -237,7 +237,8 @@ int tsl_wordcount_create(struct tsl_wordcount **out, const struct tsl_wordcount_
     wc->o = *o;
     tsl_mutex_init(&wc->lock);
     wc->adders = tsl_mem_alloc(o->nadders, sizeof *wc->adders, "the word count", err);
-    int rc = wc->adders ? tsl_spill_create(&wc->spill, o->dirs, o->ndirs, SLOT, err)
+    int rc = wc->adders ? tsl_spill_create(&wc->spill, o->dirs, o->ndirs, SLOT,
+                                           TSL_SPILL_EXTENT, err)
                         : TSL_ENOMEM;
     size_t share = o->memory / o->nadders - SLOT - TSL_WORDCOUNT_WORD_MAX;
     for (unsigned i = 0; i < o->nadders && rc == 0; i++)

@@ -59,7 +59,8 @@ int tsl_wordstore_create(struct tsl_wordstore **out, const struct tsl_wordstore_
     if (!s)
         return TSL_ENOMEM;
     s->o = *o;
-    if (o->ndirs && tsl_spill_create(&s->spill, o->dirs, o->ndirs, BLOCK, err) < 0) {
+    if (o->ndirs && tsl_spill_create(&s->spill, o->dirs, o->ndirs, BLOCK,
+                                     TSL_SPILL_EXTENT, err) < 0) {
         tsl_mem_free(s);
         return TSL_ENOMEM;
     }

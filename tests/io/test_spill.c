@@ -41,7 +41,7 @@ static void slots_hold_what_was_written(void **state)
     uint8_t *p = pages(SLOT), *q = pages(TSL_SPILL_EXTENT * SLOT);
     uint32_t first[EXTENTS];
     (void)state;
-    assert_ok(tsl_spill_create(&s, here, 1, SLOT, &err), &err);
+    assert_ok(tsl_spill_create(&s, here, 1, SLOT, TSL_SPILL_EXTENT, &err), &err);
     for (int e = 0; e < EXTENTS; e++) {
         assert_ok(tsl_spill_extent(s, 0, &first[e], &err), &err);
         for (int k = 0; k < e; k++) /* nobody else's */
@@ -86,7 +86,7 @@ static void a_slot_may_be_filled_in_part(void **state)
     uint8_t *p = pages(SLOT), *q = pages(SLOT);
     uint32_t slot;
     (void)state;
-    assert_ok(tsl_spill_create(&s, here, 1, SLOT, &err), &err);
+    assert_ok(tsl_spill_create(&s, here, 1, SLOT, TSL_SPILL_EXTENT, &err), &err);
     assert_ok(tsl_spill_extent(s, 0, &slot, &err), &err);
     fill_slot(p, 1);
     assert_ok(tsl_spill_write(s, slot + 3, p, PAGE, &err), &err);
@@ -126,7 +126,7 @@ static void folders_are_filled_evenly(void **state)
     (void)state;
     for (int i = 0; i < 3; i++)
         assert_int_equal(mkdir(dirs[i], 0700), 0);
-    assert_ok(tsl_spill_create(&s, dirs, 3, SLOT, &err), &err);
+    assert_ok(tsl_spill_create(&s, dirs, 3, SLOT, TSL_SPILL_EXTENT, &err), &err);
     assert_int_equal(count_open_files("-folder"), 0); /* made on first use */
     memset(p, 1, SLOT);
     for (unsigned e = 0; e < 12; e++) {
@@ -195,7 +195,7 @@ static void released_space_goes_back_and_is_used_again(void **state)
     memset(p, 1, BIG);
     bool holes = punches_holes();
     uint64_t before = blocks_held();
-    assert_ok(tsl_spill_create(&s, here, 1, BIG, &err), &err);
+    assert_ok(tsl_spill_create(&s, here, 1, BIG, TSL_SPILL_EXTENT, &err), &err);
     for (unsigned round = 0; round < 6; round++) {
         for (unsigned e = 0; e < EXTENTS; e++)
             for (unsigned g = 0; g < 2; g++) {
@@ -229,7 +229,7 @@ static void a_region_goes_back_when_all_of_it_is_released(void **state)
     uint32_t slot[REGION + 1];
     (void)state;
     memset(p, 1, BIG);
-    assert_ok(tsl_spill_create(&s, here, 1, BIG, &err), &err);
+    assert_ok(tsl_spill_create(&s, here, 1, BIG, TSL_SPILL_EXTENT, &err), &err);
     for (int e = 0; e <= REGION; e++) {
         assert_ok(tsl_spill_extent(s, 0, &slot[e], &err), &err);
         assert_ok(tsl_spill_write(s, slot[e], p, BIG, &err), &err);
@@ -257,7 +257,7 @@ static void a_full_disk_is_told_with_its_folder(void **state)
     memset(p, 1, SLOT);
     assert_int_equal(mkdir("temp folder", 0700), 0);
     static const char *const dirs[] = { "temp folder" };
-    assert_ok(tsl_spill_create(&s, dirs, 1, SLOT, &err), &err);
+    assert_ok(tsl_spill_create(&s, dirs, 1, SLOT, TSL_SPILL_EXTENT, &err), &err);
     assert_ok(tsl_spill_extent(s, 0, &slot, &err), &err);
     fault_arm(1, "pwritev write");
     int rc = tsl_spill_write(s, slot, p, SLOT, &err);
@@ -276,7 +276,7 @@ static void a_folder_that_is_missing_is_told(void **state)
     struct tsl_spill *s = NULL;
     uint32_t slot;
     (void)state;
-    assert_ok(tsl_spill_create(&s, dirs, 1, SLOT, &err), &err);
+    assert_ok(tsl_spill_create(&s, dirs, 1, SLOT, TSL_SPILL_EXTENT, &err), &err);
     assert_err(tsl_spill_extent(s, 0, &slot, &err), TSL_EIO, &err, "nodir");
     tsl_spill_destroy(s);
     tsl_spill_destroy(NULL);
@@ -292,7 +292,7 @@ static void any_failure_is_told(void **state)
         uint32_t slot;
         memset(p, 1, SLOT);
         fault_arm(nth, NULL);
-        int rc = tsl_spill_create(&s, here, 1, SLOT, &err);
+        int rc = tsl_spill_create(&s, here, 1, SLOT, TSL_SPILL_EXTENT, &err);
         for (int e = 0; e < 20 && rc == 0; e++) {
             rc = tsl_spill_extent(s, 0, &slot, &err);
             if (rc == 0)
