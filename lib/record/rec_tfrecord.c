@@ -225,9 +225,12 @@ static int writer_create(void **out, const struct tsl_rechead *head,
     /* what a reader found to be no Example goes out as it came in */
     w->raw = head->schema.ncolumns == 1 && first->type == TSL_BYTES &&
              first->count == 1 && strcmp(first->name, "record") == 0;
-    tsl_tfexample_writer_init(&w->example, &w->schema);
-    *out = w;
-    return 0;
+    int rc = tsl_tfexample_writer_init(&w->example, &w->schema, err);
+    if (rc == 0)
+        *out = w;
+    else
+        writer_destroy(w);
+    return rc;
 }
 
 static int begin(void *p, const char *stem, struct tsl_err *err)
@@ -238,34 +241,38 @@ static int begin(void *p, const char *stem, struct tsl_err *err)
                            w->gzip ? TSL_CODEC_GZIP : TSL_CODEC_NONE, 0, &w->help, err);
 }
 
+static void put_head(uint8_t *to, size_t n)
+{
+    tsl_store64(to, n);
+    tsl_store32(to + 8, tsl_crc32c_masked(to, 8));
+}
+
 static int put(void *p, const struct tsl_record *rec, struct tsl_err *err)
 {
     struct writer *w = p;
     uint8_t *to;
     size_t n = 0;
-    int rc = 0;
     if (w->raw)
         n = rec->values[0].lens[0];
     else
-        rc = tsl_tfexample_measure(&w->example, rec, &n, err);
-    if (rc == 0)
-        rc = tsl_recout_room(&w->out, HEAD + n + TAIL, &to, err);
+        n = tsl_tfexample_bound(&w->example, rec) + TSL_TFEXAMPLE_SLACK;
+    int rc = tsl_recout_room(&w->out, HEAD + n + TAIL, &to, err);
     if (rc < 0)
         return rc;
-    tsl_store64(to, n);
-    tsl_store32(to + 8, tsl_crc32c_masked(to, 8));
+    uint8_t *begin = to + HEAD;
     if (!w->raw)
-        tsl_tfexample_write(&w->example, rec, to + HEAD);
+        n = (size_t)(tsl_tfexample_write(&w->example, rec, begin) - begin);
     else if (n)
-        memcpy(to + HEAD, rec->values[0].data, n);
-    tsl_store32(to + HEAD + n, tsl_crc32c_masked(to + HEAD, n));
+        memcpy(begin, rec->values[0].data, n);
+    put_head(to, n);
+    tsl_store32(begin + n, tsl_crc32c_masked(begin, n));
     return tsl_recout_took(&w->out, HEAD + n + TAIL, err);
 }
 
 /* Bytes that three rows of numbers take at most. */
 static size_t rows_bound(const struct writer *w, const struct tsl_recrows *rows)
 {
-    size_t n = 3 * (HEAD + TAIL + 16);
+    size_t n = 3 * (HEAD + TAIL + 16) + TSL_TFEXAMPLE_SLACK;
     for (size_t i = 0; i < w->schema.ncolumns; i++) {
         const struct tsl_recrows_column *l = &rows->columns[i];
         uint32_t values =
@@ -288,20 +295,17 @@ static int put_rows(void *p, const struct tsl_recrows *all, struct tsl_err *err)
         uint32_t crc[3];
         int rc = tsl_recout_room(&w->out, rows_bound(w, &rows), &begin, err);
         to = begin;
-        for (uint32_t k = 0; rc == 0 && k < 3; k++) {
-            for (size_t i = 0; i < w->schema.ncolumns; i++)
-                values[i] = tsl_recrows_value(&rows, i, &w->schema.columns[i], k);
-            rc = tsl_tfexample_measure(&w->example, &rec, &n[k], err);
-            if (rc < 0)
-                break;
-            tsl_store64(to, n[k]);
-            tsl_store32(to + 8, tsl_crc32c_masked(to, 8));
-            tsl_tfexample_write(&w->example, &rec, to + HEAD);
-            records[k] = to + HEAD;
-            to += HEAD + n[k] + TAIL;
-        }
         if (rc < 0)
             return rc;
+        for (uint32_t k = 0; k < 3; k++) {
+            for (size_t i = 0; i < w->schema.ncolumns; i++)
+                values[i] = tsl_recrows_value(&rows, i, &w->schema.columns[i], k);
+            records[k] = to + HEAD;
+            n[k] =
+                (size_t)(tsl_tfexample_write(&w->example, &rec, to + HEAD) - to - HEAD);
+            put_head(to, n[k]);
+            to += HEAD + n[k] + TAIL;
+        }
         tsl_crc32c_masked3(crc, records, n);
         to = begin;
         for (uint32_t k = 0; k < 3; k++, to += TAIL)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/endian.h"
 #include "base/half.h"
 #include "base/mem.h"
@@ -31,9 +32,15 @@ static unsigned kind_of(enum tsl_dtype t)
 
 /* ---- writing ---- */
 
-void tsl_tfexample_writer_init(struct tsl_tfexample_writer *w,
-                               const struct tsl_schema *schema)
+enum { FRONTS = 1024, FRONT_KEPT = sizeof((struct tsl_tfexample_front *)0)->bytes };
+
+int tsl_tfexample_writer_init(struct tsl_tfexample_writer *w,
+                              const struct tsl_schema *schema, struct tsl_err *err)
 {
+    w->fronts =
+        tsl_mem_alloc(schema->ncolumns * FRONTS + 1, sizeof *w->fronts, "fronts", err);
+    if (!w->fronts)
+        return TSL_ENOMEM;
     w->schema = schema;
     for (size_t i = 0; i < schema->ncolumns; i++) {
         size_t at = i, n = strlen(schema->columns[i].name);
@@ -48,20 +55,11 @@ void tsl_tfexample_writer_init(struct tsl_tfexample_writer *w,
         to[0] = KEY << 3 | TSL_PROTOBUF_BYTES;
         to[1] = (uint8_t)n; /* below 128 */
         memcpy(to + 2, schema->columns[i].name, n);
+        key->kind = kind_of(schema->columns[i].type);
+        key->put = tsl_varints_coder(schema->columns[i].type);
     }
-}
-
-static unsigned varint_bytes(uint64_t v)
-{
-    return (9 * (63 - (unsigned)__builtin_clzll(v | 1)) + 73) / 64; /* bits / 7 + 1 */
-}
-
-static uint8_t *put_varint(uint8_t *p, uint64_t v)
-{
-    for (; v >= 128; v >>= 7)
-        *p++ = (uint8_t)(v | 128);
-    *p++ = (uint8_t)v;
-    return p;
+    w->nlength = 2;
+    return 0;
 }
 
 static void put_floats(uint8_t *p, enum tsl_dtype t, const uint8_t *v, size_t n)
@@ -85,28 +83,31 @@ static void put_floats(uint8_t *p, enum tsl_dtype t, const uint8_t *v, size_t n)
     }
 }
 
-static void put_strings(uint8_t *p, const struct tsl_value *v)
+static uint8_t *put_strings(uint8_t *p, const struct tsl_value *v)
 {
     const uint8_t *s = v->data;
     for (uint32_t i = 0; i < v->n; i++) {
         *p++ = VALUES << 3 | TSL_PROTOBUF_BYTES;
-        p = put_varint(p, v->lens[i]);
+        p = tsl_varint_put(p, v->lens[i]);
         memcpy(p, s, v->lens[i]);
         p += v->lens[i];
         s += v->lens[i];
     }
+    return p;
 }
 
-/* ---- lengths stand in front of what they measure: written from the values backwards ---- */
+/* ---- lengths stand in front of what they measure, and are as short as they can be ---- */
 
-/* Floats' and strings' bytes; numbers are coded, which tells, too. */
-static size_t values_bytes(enum tsl_dtype t, const struct tsl_value *v)
+/* The most that a column's values take. */
+static size_t values_bound(enum tsl_dtype t, const struct tsl_value *v)
 {
     size_t n = 0;
+    if (kind_of(t) == INT64_LIST)
+        return TSL_VARINT_BYTES * (size_t)v->n;
     if (kind_of(t) == FLOAT_LIST)
         return 4 * (size_t)v->n;
     for (uint32_t i = 0; i < v->n; i++)
-        n += 1 + varint_bytes(v->lens[i]) + v->lens[i];
+        n += 1 + tsl_varint_bytes(v->lens[i]) + v->lens[i];
     return n;
 }
 
@@ -119,8 +120,9 @@ static inline uint8_t *front_of(uint8_t *p, unsigned field, size_t bytes)
         *--p = (uint8_t)(bytes >> 7);
         *--p = (uint8_t)(bytes | 128);
     } else {
-        p -= varint_bytes(bytes);
-        put_varint(p, bytes);
+        for (unsigned n = tsl_varint_bytes(bytes); n--;)
+            *--p =
+                (uint8_t)(bytes >> 7 * n | (n + 1 == tsl_varint_bytes(bytes) ? 0 : 128));
     }
     *--p = (uint8_t)(field << 3 | TSL_PROTOBUF_BYTES);
     return p;
@@ -135,71 +137,122 @@ static uint8_t *put_entry(uint8_t *p, const struct tsl_tfexample_key *key, unsig
         p = front_of(p, VALUES, n);
     p = front_of(p, kind, (size_t)(values - p) + n);
     p = front_of(p, FEATURE, (size_t)(values - p) + n);
-    /* as many bytes for every key: what lies before it is room, and is written over */
-    memcpy(p - sizeof key->bytes, key->bytes, sizeof key->bytes);
     p -= key->n;
+    memcpy(p, key->bytes + sizeof key->bytes - key->n, key->n);
     return front_of(p, ENTRY, (size_t)(values - p) + n);
 }
 
 /* The most that put_entry puts. */
 enum { ENTRY_BYTES = 4 * (1 + TSL_VARINT_BYTES) + TSL_COLUMN_NAME_MAX + 2 };
-
-int tsl_tfexample_measure(struct tsl_tfexample_writer *w, const struct tsl_record *rec,
-                          size_t *n, struct tsl_err *err)
+size_t tsl_tfexample_bound(const struct tsl_tfexample_writer *w,
+                           const struct tsl_record *rec)
 {
     const struct tsl_schema *s = w->schema;
-    size_t features = 0, most = TSL_VARINTS_SLACK + ENTRY_BYTES * s->ncolumns;
+    size_t n = 1 + TSL_VARINT_BYTES;
     for (size_t i = 0; i < s->ncolumns; i++)
-        if (kind_of(s->columns[i].type) == INT64_LIST)
-            most += TSL_VARINT_BYTES * (size_t)rec->values[i].n;
-    int rc = tsl_mem_grow(&w->codes, &w->codes_cap, most, 1, "a record", err);
-    if (rc < 0)
-        return rc;
-    uint8_t *end = w->codes;
-    for (size_t k = 0; k < s->ncolumns; k++) {
-        const struct tsl_tfexample_key *key = &w->keys[k];
-        const struct tsl_value *v = &rec->values[key->column];
-        struct tsl_tfexample_part *part = &w->parts[k];
-        enum tsl_dtype type = s->columns[key->column].type;
-        unsigned kind = kind_of(type);
-        uint8_t *at = end + ENTRY_BYTES;
-        end = kind == INT64_LIST ? tsl_varints_put(at, type, v->data, v->n) : at;
-        part->values = kind == INT64_LIST ? 0 : values_bytes(type, v);
-        part->data = put_entry(at, key, kind, (size_t)(end - at) + part->values);
-        part->n = (size_t)(end - part->data);
-        features += part->n + part->values;
-    }
-    w->features = features;
-    *n = 1 + varint_bytes(features) + features;
-    return 0;
+        n += ENTRY_BYTES + values_bound(s->columns[i].type, &rec->values[i]);
+    return n;
 }
 
 void tsl_tfexample_writer_fini(struct tsl_tfexample_writer *w)
 {
-    tsl_mem_free(w->codes);
-    w->codes = NULL;
-    w->codes_cap = 0;
+    tsl_mem_free(w->fronts);
+    w->fronts = NULL;
 }
 
-void tsl_tfexample_write(const struct tsl_tfexample_writer *w,
-                         const struct tsl_record *rec, uint8_t *p)
+/* n bytes of which a kept front has no more; without a call for the common ones. */
+TSL_INLINE void copy_front(uint8_t *to, const uint8_t *from, size_t n)
 {
-    *p++ = FEATURES << 3 | TSL_PROTOBUF_BYTES;
-    p = put_varint(p, w->features);
-    for (size_t k = 0; k < w->schema->ncolumns; k++) {
-        const struct tsl_tfexample_part *part = &w->parts[k];
-        memcpy(p, part->data, part->n);
-        p += part->n;
-        if (part->values == 0)
-            continue;
-        uint32_t i = w->keys[k].column;
-        if (kind_of(w->schema->columns[i].type) == FLOAT_LIST)
-            put_floats(p, w->schema->columns[i].type, rec->values[i].data,
-                       rec->values[i].n);
-        else
-            put_strings(p, &rec->values[i]);
-        p += part->values;
+    if (n >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + n - 16, from + n - 16, 16);
+    } else {
+        memcpy(to, from, n);
     }
+}
+
+/* Behind a gap at p of key->nfront bytes, values take n: what belongs in front of them goes
+ * there, and they are moved where it takes another number of bytes.  Where they end. */
+TSL_INLINE uint8_t *close_gap(struct tsl_tfexample_writer *w, size_t k, uint8_t *p,
+                              size_t n)
+{
+    struct tsl_tfexample_key *key = &w->keys[k];
+    struct tsl_tfexample_front *kept = n < FRONTS ? &w->fronts[k * FRONTS + n] : NULL;
+    uint8_t own[ENTRY_BYTES], *front = kept ? kept->bytes : own;
+    size_t nfront = kept ? kept->n : 0;
+    if (nfront == 0) {
+        front = put_entry(own + sizeof own, key, key->kind, n);
+        nfront = (size_t)(own + sizeof own - front);
+        if (kept && nfront <= FRONT_KEPT) {
+            kept->n = (uint8_t)nfront;
+            memcpy(kept->bytes, front, nfront);
+        }
+    }
+    if (nfront != key->nfront) {
+        memmove(p + nfront, p + key->nfront, n);
+        key->nfront = nfront;
+    }
+    if (nfront <= FRONT_KEPT)
+        copy_front(p, front, nfront);
+    else
+        memcpy(p, front, nfront);
+    return p + nfront + n;
+}
+
+/* A column of one whole number. */
+TSL_INLINE uint64_t number(enum tsl_dtype t, const void *p)
+{
+    uint16_t x;
+    switch (t) {
+    case TSL_BIT:
+    case TSL_U8: return *(const uint8_t *)p;
+    case TSL_I8: return (uint64_t) * (const int8_t *)p;
+    case TSL_U16: return memcpy(&x, p, 2), x;
+    case TSL_I16: return memcpy(&x, p, 2), (uint64_t)(int16_t)x;
+    case TSL_U32: return tsl_load32(p);
+    case TSL_I32: return (uint64_t)(int32_t)tsl_load32(p);
+    default: return tsl_load64(p);
+    }
+}
+
+TSL_INLINE uint8_t *put_values(const struct tsl_tfexample_key *key, enum tsl_dtype type,
+                               const struct tsl_value *v, uint8_t *p)
+{
+    if (key->kind == INT64_LIST)
+        return v->n == 1 ? tsl_varint_put(p, number(type, v->data))
+                         : key->put(p, type, v->data, v->n);
+    if (key->kind == BYTES_LIST)
+        return put_strings(p, v);
+    put_floats(p, type, v->data, v->n);
+    return p + 4 * (size_t)v->n;
+}
+
+uint8_t *tsl_tfexample_write(struct tsl_tfexample_writer *w, const struct tsl_record *rec,
+                             uint8_t *p)
+{
+    uint8_t *begin = p;
+    p += 1 + w->nlength;
+    for (size_t k = 0; k < w->schema->ncolumns; k++) {
+        const struct tsl_tfexample_key *key = &w->keys[k];
+        uint8_t *values = p + key->nfront;
+        uint8_t *end = put_values(key, w->schema->columns[key->column].type,
+                                  &rec->values[key->column], values);
+        p = close_gap(w, k, p, (size_t)(end - values));
+    }
+    size_t features = (size_t)(p - begin) - 1 - w->nlength;
+    size_t nlength = tsl_varint_bytes(features);
+    if (nlength != w->nlength) {
+        memmove(begin + 1 + nlength, begin + 1 + w->nlength, features);
+        w->nlength = nlength;
+    }
+    uint8_t length[TSL_VARINT_BYTES];
+    tsl_varint_put(length, features);
+    *begin++ = FEATURES << 3 | TSL_PROTOBUF_BYTES;
+    if (nlength == 2)
+        memcpy(begin, length, 2);
+    else
+        memcpy(begin, length, nlength);
+    return begin + nlength + features;
 }
 
 /* ---- reading ---- */

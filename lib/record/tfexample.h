@@ -7,41 +7,46 @@
  *   nearest), strings become bytes.
  *   Read: any order of keys, packed or not, unknown fields skipped, of a key given twice the
  *   last one counts (as protobuf's maps have it).
- * Memory: reading, 8 bytes a number of one record; writing, 10.
+ * Memory: reading, 8 bytes a number of one record; writing, up to 32 KiB a column.
  * Threads: one owner. */
 #ifndef TSL_TFEXAMPLE_H
 #define TSL_TFEXAMPLE_H
 
 #include "base/slice.h"
 #include "record/record.h"
+#include "record/varints.h"
+
+/* Bytes behind an Example that may be written before what follows. */
+enum { TSL_TFEXAMPLE_SLACK = 64 };
 
 struct tsl_tfexample_writer {
     const struct tsl_schema *schema; /* lent */
     struct tsl_tfexample_key {
         uint32_t column, n;
         uint8_t bytes[TSL_COLUMN_NAME_MAX + 2]; /* the last n: its name, as a key */
-    } keys[TSL_COLUMNS_MAX];                    /* columns by name */
-    /* of the record measured last: what stands in front of each column's values, in the same
-     * order, and behind that the values themselves where they are whole numbers; of all */
-    struct tsl_tfexample_part {
-        uint8_t *data;
-        size_t n, values; /* values: bytes that do not lie here */
-    } parts[TSL_COLUMNS_MAX];
-    size_t features;
-    uint8_t *codes; /* where the parts lie */
-    size_t codes_cap;
+        unsigned kind;
+        tsl_varints_put_fn *put;
+        size_t nfront; /* bytes in front of its values in the last record: a guess */
+    } keys[TSL_COLUMNS_MAX]; /* columns by name */
+    size_t nlength;          /* bytes of the last record's length: a guess */
+    /* What stands in front of a column's values depends on how many bytes these take; by both,
+     * as far as they were met: rows have the same ones again and again. */
+    struct tsl_tfexample_front {
+        uint8_t n, bytes[31];
+    } * fronts;
 };
 
 /* *w all zero before. */
-void tsl_tfexample_writer_init(struct tsl_tfexample_writer *w,
-                               const struct tsl_schema *schema);
+int tsl_tfexample_writer_init(struct tsl_tfexample_writer *w,
+                              const struct tsl_schema *schema, struct tsl_err *err);
 void tsl_tfexample_writer_fini(struct tsl_tfexample_writer *w);
-/* *n: bytes of rec as an Example. */
-int tsl_tfexample_measure(struct tsl_tfexample_writer *w, const struct tsl_record *rec,
-                          size_t *n, struct tsl_err *err);
-/* Writes rec, just measured, to p. */
-void tsl_tfexample_write(const struct tsl_tfexample_writer *w,
-                         const struct tsl_record *rec, uint8_t *p);
+/* Bytes that rec takes as an Example at most; of whole numbers ten each. */
+size_t tsl_tfexample_bound(const struct tsl_tfexample_writer *w,
+                           const struct tsl_record *rec);
+/* Writes rec to p, where there is room for its bound and TSL_TFEXAMPLE_SLACK bytes more: where
+ * it ends. */
+uint8_t *tsl_tfexample_write(struct tsl_tfexample_writer *w, const struct tsl_record *rec,
+                             uint8_t *p);
 
 /* Does it look like an Example (not a SequenceExample, nor anything else)? */
 bool tsl_tfexample_is(const uint8_t *p, size_t n);

@@ -6,7 +6,9 @@
 
 #if defined __x86_64__
 #include <immintrin.h>
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,popcnt")))
+#define AVX512                                                                           \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vbmi,"      \
+                          "avx512vbmi2,popcnt")))
 #endif
 
 static uint8_t *put_one(uint8_t *p, uint64_t v)
@@ -64,31 +66,44 @@ static bool are_small(const uint8_t *v, size_t n)
 
 #ifdef AVX512
 
-/* Sixteen numbers below 2^28, of two to four bytes: each spread over the bytes of its lane, then
- * the bytes that are none are squeezed out.  55 million ids in 15 ms, where put_small takes
- * 80. */
+/* By how many leading zeros a number of 32 bits has, 32 and 0 alike as its low five bits tell
+ * them: bit 7 of each byte of its code behind which there is one. */
+static const uint32_t more_by_zeros[32] = {
+    0 /* of 0 */, 0,          0,          0,          0x00808080, 0x00808080, 0x00808080,
+    0x00808080,   0x00808080, 0x00808080, 0x00808080, 0x00008080, 0x00008080, 0x00008080,
+    0x00008080,   0x00008080, 0x00008080, 0x00008080, 0x00000080, 0x00000080, 0x00000080,
+    0x00000080,   0x00000080, 0x00000080, 0x00000080, /* 25 zeros: below 128 */
+};
+
+/* Sixteen numbers below 2^28, of one to four bytes: each spread over the bytes of its lane, then
+ * the bytes that are none are squeezed out. */
 AVX512 static inline uint8_t *put_lanes(uint8_t *p, __m512i x, __mmask16 lanes)
 {
-    __m512i one = _mm512_and_si512(x, _mm512_set1_epi32(0x7f));
-    __m512i two = _mm512_and_si512(_mm512_slli_epi32(x, 1), _mm512_set1_epi32(0x7f00));
-    __m512i three =
-        _mm512_and_si512(_mm512_slli_epi32(x, 2), _mm512_set1_epi32(0x7f0000));
-    __m512i four =
-        _mm512_and_si512(_mm512_slli_epi32(x, 3), _mm512_set1_epi32(0x7f000000));
-    __m512i code =
-        _mm512_or_si512(_mm512_or_si512(one, two), _mm512_or_si512(three, four));
-    /* bit 7 of each byte behind which there is one */
-    __mmask16 m2 = _mm512_cmpge_epu32_mask(x, _mm512_set1_epi32(1 << 7));
-    __mmask16 m3 = _mm512_cmpge_epu32_mask(x, _mm512_set1_epi32(1 << 14));
-    __mmask16 m4 = _mm512_cmpge_epu32_mask(x, _mm512_set1_epi32(1 << 21));
-    __m512i more = _mm512_maskz_set1_epi32(m2, 0x80);
-    more = _mm512_mask_or_epi32(more, m3, more, _mm512_set1_epi32(0x8000));
-    more = _mm512_mask_or_epi32(more, m4, more, _mm512_set1_epi32(0x800000));
+    const __m512i shifts = _mm512_set1_epi64(0x352e2720150e0700); /* bits */
+    const __m512i low = _mm512_loadu_si512(more_by_zeros);
+    const __m512i high = _mm512_loadu_si512(more_by_zeros + 16);
+    __m512i more = _mm512_permutex2var_epi32(low, _mm512_lzcnt_epi32(x), high);
+    __m512i code = _mm512_multishift_epi64_epi8(shifts, x);
+    /* code & 0x7f | more */
+    code = _mm512_ternarylogic_epi32(code, _mm512_set1_epi8(0x7f), more, 0xea);
     __mmask64 kept = _mm512_movepi8_mask(_mm512_maskz_or_epi32(
         lanes, _mm512_slli_epi32(more, 8), _mm512_set1_epi32(0x80)));
-    code = _mm512_maskz_compress_epi8(kept, _mm512_or_si512(code, more));
-    _mm512_storeu_si512(p, code);
+    _mm512_storeu_si512(p, _mm512_maskz_compress_epi8(kept, code));
     return p + _mm_popcnt_u64(kept);
+}
+
+/* Ids of 16 bits. */
+AVX512 static uint8_t *put_u16(uint8_t *p, enum tsl_dtype t, const void *values, size_t n)
+{
+    const uint8_t *v = values;
+    (void)t;
+    for (; n >= 16; n -= 16, v += 32)
+        p = put_lanes(p, _mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)v)),
+                      0xffff);
+    if (n == 0)
+        return p;
+    __mmask16 lanes = (__mmask16)((1u << n) - 1);
+    return put_lanes(p, _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, v)), lanes);
 }
 
 AVX512 static uint8_t *put_fast(uint8_t *p, enum tsl_dtype t, const uint8_t *v, size_t n)
@@ -102,7 +117,7 @@ AVX512 static uint8_t *put_fast(uint8_t *p, enum tsl_dtype t, const uint8_t *v, 
         __mmask16 lanes = (__mmask16)((1u << left) - 1);
         __m512i x;
         bool fits = true;
-        if (size == 2) {
+        if (size == 2) { /* signed ones */
             x = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, at));
         } else if (size == 4) {
             x = _mm512_maskz_loadu_epi32(lanes, at);
@@ -125,6 +140,8 @@ AVX512 static uint8_t *put_fast(uint8_t *p, enum tsl_dtype t, const uint8_t *v, 
 static bool has_avx512(void)
 {
     return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd") &&
+           __builtin_cpu_supports("avx512vbmi") &&
            __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("popcnt");
 }
 
@@ -138,8 +155,20 @@ uint8_t *tsl_varints_put(uint8_t *to, enum tsl_dtype t, const void *v, size_t n)
         return to + n;
     }
 #ifdef AVX512
+    if (t == TSL_U16 && n >= 4 && has_avx512())
+        return put_u16(to, t, v, n);
     if (tsl_dtype_bytes(t) > 1 && n >= 4 && has_avx512())
         return put_fast(to, t, v, n);
 #endif
     return tsl_varints_put_plain(to, t, v, n);
+}
+
+tsl_varints_put_fn *tsl_varints_coder(enum tsl_dtype t)
+{
+#ifdef AVX512
+    if (t == TSL_U16 && has_avx512())
+        return put_u16;
+#endif
+    (void)t;
+    return tsl_varints_put;
 }

@@ -14,13 +14,21 @@
 static uint8_t *example(const struct tsl_schema *s, const struct tsl_value *values,
                         size_t *n)
 {
-    struct tsl_tfexample_writer w = { .codes = NULL };
+    struct tsl_tfexample_writer w = { .fronts = NULL };
     struct tsl_record rec = { 0, values };
     struct tsl_err err = { 0 };
-    tsl_tfexample_writer_init(&w, s);
-    assert_ok(tsl_tfexample_measure(&w, &rec, n, &err), &err);
-    uint8_t *p = malloc(*n);
-    tsl_tfexample_write(&w, &rec, p);
+    assert_ok(tsl_tfexample_writer_init(&w, s, &err), &err);
+    *n = tsl_tfexample_bound(&w, &rec);
+    uint8_t *p = malloc(*n + TSL_TFEXAMPLE_SLACK),
+            *again = malloc(*n + TSL_TFEXAMPLE_SLACK);
+    size_t bound = *n;
+    *n = (size_t)(tsl_tfexample_write(&w, &rec, p) - p);
+    assert_in_range(*n, 1, bound);
+    /* what the last record was is no matter */
+    assert_int_equal(tsl_tfexample_write(&w, &rec, again) - again, *n);
+    assert_memory_equal(again, p, *n);
+    free(again);
+    p = realloc(p, *n);
     tsl_tfexample_writer_fini(&w);
     return p;
 }

@@ -63,6 +63,17 @@ static void numbers_of_any_type_and_size_are_coded_as_defined(void **state)
         end = tsl_varints_put_plain(to, t, v, n);
         assert_int_equal(end - to, len);
         assert_memory_equal(to, want, len);
+        end = tsl_varints_coder(t)(to, t, v, n);
+        assert_int_equal(end - to, len);
+        assert_memory_equal(to, want, len);
+        end = to;
+        for (size_t i = 0; i < n; i++) {
+            uint8_t *at = end;
+            end = tsl_varint_put(at, as_64(t, v + i * size));
+            assert_int_equal(end - at, tsl_varint_bytes(as_64(t, v + i * size)));
+        }
+        assert_int_equal(end - to, len);
+        assert_memory_equal(to, want, len);
         free(v);
         free(to);
     }
