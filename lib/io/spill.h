@@ -1,11 +1,10 @@
 /* spill.h - anonymous temporary space in slots of one size, over one or several folders.
  *
  * Slots come in extents of neighbours, so that what is written one after the other can be
- * read back in one call.  Extents come in regions of some megabytes, each
- * for one group of users; regions go round the folders, which fills them evenly.  Files are
- * made on first use, have no name, mode 0600, and vanish with the process.  Space goes back
- * to the disk a region at a time, once all that was handed out of it is released, and is
- * used again.
+ * read back in one call.  Extents come in regions of some megabytes, each for one group of
+ * users; regions go round the folders, which fills them evenly.  Files are made on first
+ * use, have no name, mode 0600, and vanish with the process.  Space goes back to the disk a
+ * region at a time, once all that was handed out of it is released, and is used again.
  * Memory: 16 bytes a region.
  * Threads: any; a slot has one user at a time. */
 #ifndef TSL_SPILL_H
