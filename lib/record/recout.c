@@ -57,7 +57,9 @@ int tsl_recout_write(struct tsl_recout *o, const void *p, size_t n, struct tsl_e
 int tsl_recout_lend(struct tsl_recout *o, const void *p, size_t n, struct tsl_err *err)
 {
     assert(!o->sink.frames && o->hash->nbytes == o->sink.bytes);
-    o->sink.out.file.hash = NULL;
+    if (!o->lent) /* once: from then on the writing thread looks at it */
+        o->sink.out.file.hash = NULL;
+    o->lent = true;
     tsl_hasher64_add(o->hash, p, n);
     return tsl_sink_lend(&o->sink, p, n, err);
 }

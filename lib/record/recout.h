@@ -23,6 +23,7 @@ struct tsl_recout {
     uint8_t *scratch; /* what room gave where the sink has none */
     size_t scratch_cap;
     bool scratched;
+    bool lent; /* the file does not hash: the owner of the bytes did */
 };
 
 /* The file whose name is stem and then suffix; stem NULL: standard output.  codec, level: of
