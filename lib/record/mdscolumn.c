@@ -167,19 +167,14 @@ int tsl_mdscolumn_named(struct tsl_mdscolumn *m, struct tsl_schema *schema,
 
 /* ---- writing ---- */
 
-/* Bytes of a dimension: the fewest that hold it, a power of two. */
-static unsigned dim_log(uint64_t n)
-{
-    return n < 1u << 8 ? 0 : n < 1u << 16 ? 1 : n <= UINT32_MAX ? 2 : 3;
-}
-
 size_t tsl_mdscolumn_measure(const struct tsl_mdscolumn *m, const struct tsl_column *c,
                              const struct tsl_value *v)
 {
     switch (m->kind) {
     case TSL_MDS_STRING: return v->lens[0];
     case TSL_MDS_SHAPED:
-        return 1 + ((size_t)1 << dim_log(v->n)) + v->n * tsl_dtype_bytes(c->type);
+        return 1 + ((size_t)1 << tsl_mdscolumn_shape_log(v->n)) +
+               v->n * tsl_dtype_bytes(c->type);
     default: return m->bytes;
     }
 }
@@ -192,10 +187,7 @@ void tsl_mdscolumn_write(const struct tsl_mdscolumn *m, const struct tsl_column 
     if (m->kind == TSL_MDS_STRING) {
         n = v->lens[0];
     } else if (m->kind == TSL_MDS_SHAPED) {
-        unsigned log = dim_log(v->n);
-        *p++ = (uint8_t)(1 << 2 | log);
-        for (unsigned i = 0; i < 1u << log; i++)
-            *p++ = (uint8_t)((uint64_t)v->n >> 8 * i);
+        p = tsl_mdscolumn_put_shape(p, v->n);
         n = v->n * tsl_dtype_bytes(c->type);
     }
     if (n)

@@ -6,6 +6,8 @@
 #ifndef TSL_MDSCOLUMN_H
 #define TSL_MDSCOLUMN_H
 
+#include "base/compiler.h"
+#include "base/endian.h"
 #include "base/slice.h"
 #include "record/record.h"
 
@@ -39,6 +41,29 @@ size_t tsl_mdscolumn_measure(const struct tsl_mdscolumn *m, const struct tsl_col
 /* Writes them. */
 void tsl_mdscolumn_write(const struct tsl_mdscolumn *m, const struct tsl_column *c,
                          const struct tsl_value *v, uint8_t *p);
+
+/* The shape that stands in front of an array of n values in one dimension: a byte, and n in
+ * as many bytes as it needs, as a power of two. */
+TSL_INLINE unsigned tsl_mdscolumn_shape_log(uint64_t n)
+{
+    return n < 1 << 8 ? 0 : n < 1 << 16 ? 1 : n <= UINT32_MAX ? 2 : 3;
+}
+
+/* Writes it: where it ends. */
+TSL_INLINE uint8_t *tsl_mdscolumn_put_shape(uint8_t *p, uint64_t n)
+{
+    unsigned log = tsl_mdscolumn_shape_log(n);
+    *p++ = (uint8_t)(1 << 2 | log);
+    if (log == 3)
+        tsl_store64(p, n);
+    else if (log == 2)
+        tsl_store32(p, (uint32_t)n);
+    else
+        p[0] = (uint8_t)n;
+    if (log == 1)
+        p[1] = (uint8_t)(n >> 8);
+    return p + (1u << log);
+}
 
 /* A value being read. */
 struct tsl_mdsvalue {

@@ -916,25 +916,6 @@ TSL_INLINE void copy_fixed(uint8_t *to, const uint8_t *from, size_t n)
     }
 }
 
-/* The shape of an array of one dimension, as tsl_mdscolumn_write has it: where it ends. */
-TSL_INLINE uint8_t *put_shape(uint8_t *to, uint32_t n)
-{
-    if (n < 1 << 8) {
-        to[0] = 1 << 2;
-        to[1] = (uint8_t)n;
-        return to + 2;
-    }
-    if (n < 1 << 16) {
-        to[0] = 1 << 2 | 1;
-        to[1] = (uint8_t)n;
-        to[2] = (uint8_t)(n >> 8);
-        return to + 3;
-    }
-    to[0] = 1 << 2 | 2;
-    tsl_store32(to + 1, n);
-    return to + 5;
-}
-
 /* The next row at to: where it ends.  NULL: a list in it is empty, and MDS has no empty ones. */
 TSL_INLINE uint8_t *put_row(const struct writer *w, struct lane *lanes, uint8_t *to)
 {
@@ -951,7 +932,7 @@ TSL_INLINE uint8_t *put_row(const struct writer *w, struct lane *lanes, uint8_t 
                 return NULL;
             l->before = *l->ends++;
             bytes = (size_t)n * l->size;
-            to = put_shape(to, n);
+            to = tsl_mdscolumn_put_shape(to, n);
             memcpy(to, l->values, bytes);
             tsl_store32(size, (uint32_t)(to - begin + (ptrdiff_t)bytes));
             size += 4;

@@ -9,8 +9,8 @@
  *   that tells its size, for Python's reader takes no other; xxh64 of every file.  Arrays of no
  *   values are refused, as MDS cannot tell them, and so are lists of strings.
  * Read: index.json (then sizes and xxh64 of shards are compared, of compressed ones as they lie,
- *   too), its folder, or one shard, plain or compressed.  pkl is refused: to unpickle is to run what a stranger
- *   wrote.  An ndarray whose type is another in each sample becomes a JSON text
+ *   too), its folder, or one shard, plain or compressed.  pkl is refused: to unpickle is to run
+ *   what a stranger wrote.  An ndarray whose type is another in each sample becomes a JSON text
  *   {"dtype","shape","data"}; one whose shape varies must have one dimension.
  * Memory: writing, a shard (its index stands in front of it), so opts.memory / 2 is the most
  *   that one may have; reading, its offsets and the largest sample, or a whole shard that is

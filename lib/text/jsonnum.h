@@ -21,7 +21,7 @@ double tsl_jsonnum_value(struct tsl_slice s);
 
 /* Numbers of *text whose value is not the nearest double are spelled so that it is.  *made:
  * the copy that *text is then, for tsl_mem_free; NULL where nothing changed.  What is no JSON
- * stays as it is. */
+ * stays as it is.  0 or TSL_ENOMEM. */
 int tsl_jsonnum_spell(struct tsl_slice *text, uint8_t **made, struct tsl_err *err);
 
 #endif
